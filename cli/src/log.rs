@@ -1,11 +1,12 @@
 //! The settings of the log, and opening it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
-use tallylight_eventlog::disk::{DiskLog, DiskSettings};
+use tallylight_eventlog::disk::{DiskLog, DiskSettings, SEGMENT_BYTES};
 use tallylight_eventlog::kafka::{Kafka, KafkaSettings};
 use tallylight_eventlog::{EventLog, LogError, TopicSettings};
 use tallylight_schemas::clock::Clock;
@@ -71,7 +72,7 @@ impl Default for LogSettings {
             events_cap_bytes: 2 << 30,
             rows_cap_bytes: 256 << 20,
             cap_hours: None,
-            segment_bytes: 32 << 20,
+            segment_bytes: SEGMENT_BYTES,
             brokers: kafka.brokers,
             prefix: kafka.prefix,
             replicas: kafka.replicas,
@@ -104,6 +105,10 @@ impl LogSettings {
         vec![TopicSettings { cap_age, ..events }, rows]
     }
 
+    fn disk(&self, dir: PathBuf) -> DiskSettings {
+        DiskSettings { dir, segment_bytes: self.segment_bytes, topics: self.topics() }
+    }
+
     fn kafka(&self) -> KafkaSettings {
         KafkaSettings {
             brokers: self.brokers.clone(),
@@ -119,8 +124,8 @@ impl LogSettings {
     /// All mistakes together.
     pub(crate) fn validate(&self) -> Result<(), Vec<String>> {
         let mut mistakes = match self.kind {
-            // The disk log validates its settings itself when it is opened.
-            LogKind::Disk => Vec::new(),
+            // The checks do not look at the folder.
+            LogKind::Disk => self.disk(PathBuf::new()).validate().err().unwrap_or_default(),
             LogKind::Kafka => self.kafka().validate().err().unwrap_or_default(),
         };
         if self.cap_hours == Some(0) {
@@ -137,8 +142,7 @@ pub(crate) async fn disk(
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<Arc<dyn EventLog>> {
     let dir = settings.data_dir.join("log");
-    let LogSettings { segment_bytes, .. } = settings.log;
-    let disk = DiskSettings { dir: dir.clone(), segment_bytes, topics: settings.log.topics() };
+    let disk = settings.log.disk(dir.clone());
     let log = tokio::task::spawn_blocking(move || DiskLog::open(disk, clock))
         .await?
         .with_context(|| format!("the log in {} cannot be opened", dir.display()))?;
@@ -186,5 +190,25 @@ mod tests {
         assert_eq!(ages(None), (true, vec![None; 2]));
         assert_eq!(ages(Some(48)), (true, vec![Some(Duration::from_secs(172_800)), None]));
         assert!(!ages(Some(0)).0);
+    }
+
+    #[test]
+    fn a_disk_log_that_could_keep_nothing_is_refused_by_the_names_of_its_settings() {
+        let mut settings = Settings::default();
+        settings.log.events_cap_bytes = 0;
+        settings.log.rows_cap_bytes = 0;
+        settings.log.segment_bytes = 1_023;
+        let mistakes = settings.check().unwrap_err().to_string();
+        for words in [
+            "\n  log: segment_bytes is 1023; it must be 1024 or more",
+            "\n  log: events_cap_bytes is 0; it must be 1 or more",
+            "\n  log: rows_cap_bytes is 0; it must be 1 or more",
+        ] {
+            assert!(mistakes.contains(words), "{words:?} is not in {mistakes}");
+        }
+        // In Kafka segments have a size of their own.
+        let kind = LogKind::Kafka;
+        let kafka = LogSettings { kind, segment_bytes: 1_023, ..LogSettings::default() };
+        assert_eq!(kafka.validate(), Ok(()));
     }
 }

@@ -11,6 +11,7 @@ mod ready;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
@@ -144,6 +145,7 @@ fn stages_of(global: &Global, settings: &Settings, args: &UpArgs) -> Vec<Vec<Chi
         name: name.to_owned(),
         args: global.as_args().into_iter().chain(command.iter().map(|s| (*s).to_owned())).collect(),
         service_key: service_key.clone(),
+        drain: drain_of(name, settings),
     };
     let plain = |name: &str| child(name, &[name]);
     let data = match settings.log.kind {
@@ -176,6 +178,22 @@ fn stages_of(global: &Global, settings: &Settings, args: &UpArgs) -> Vec<Vec<Chi
     stages
 }
 
+/// How long a child may drain: as long as its services may take by their settings, one after the
+/// other, and [`child::DRAIN`] for the rest. Who does not want to wait sends a second signal.
+fn drain_of(name: &str, settings: &Settings) -> Duration {
+    let collector = settings.collector.stop_within();
+    let history = Duration::from_secs(settings.processor.archive.finish_s);
+    // An append under way, or what is not delivered yet when the log is closed.
+    let kafka = Duration::from_secs(settings.log.append_within_s);
+    let (first, second) = match name {
+        "data" => (collector, history),
+        "collector" => (collector, kafka),
+        "processor" => (history, kafka),
+        _ => (Duration::ZERO, Duration::ZERO),
+    };
+    child::DRAIN.saturating_add(first).saturating_add(second)
+}
+
 #[allow(clippy::print_stdout, reason = "what `up` has to say to the person who started it")]
 fn say(text: &str) {
     println!("tallylight: {text}");
@@ -185,7 +203,7 @@ fn say(text: &str) {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so and stops")]
 
-    use super::{UpArgs, claim, with_flags};
+    use super::{UpArgs, claim, drain_of, with_flags};
     use crate::settings::Settings;
 
     fn viewers(viewers: u32) -> UpArgs {
@@ -200,6 +218,23 @@ mod tests {
         assert_eq!((settings.audience.viewers, &settings.audience.ledger), (20_000, &ledger));
         let refused = with_flags(settings, &viewers(20_001)).unwrap_err().to_string();
         assert!(refused.contains("audience: viewers is 20001; it must be 0 to 20000"), "{refused}");
+    }
+
+    #[test]
+    fn a_child_may_drain_for_as_long_as_its_services_may_by_their_settings() {
+        let mut settings = Settings::default();
+        assert_eq!(drain_of("data", &settings).as_secs(), 10 + 30 + 10 + 15, "docs/collector.md");
+        settings.collector.drain_ms = 5_000;
+        settings.processor.archive.finish_s = 20;
+        settings.log.append_within_s = 7;
+        for (child, seconds) in [
+            ("data", 5 + 30 + 20 + 15),
+            ("collector", 5 + 30 + 7 + 15),
+            ("processor", 20 + 7 + 15),
+            ("encoder-a", 15),
+        ] {
+            assert_eq!(drain_of(child, &settings).as_secs(), seconds, "{child}");
+        }
     }
 
     #[test]

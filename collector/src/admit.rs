@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, Uri};
 use bytes::Bytes;
 use hyper::body::Body as _;
 use rustc_hash::FxHashMap;
 use tallylight_schemas::cmcd::{self, HEADERS, header_bytes};
-use tallylight_serve::guard::is_key;
+use tallylight_serve::guard::{bearer, is_service};
 
 use crate::decode::inflate::{Encoding, InflateError, Limits};
 use crate::problem::{self, Problem, echo};
@@ -77,8 +77,7 @@ impl Admission {
 
     /// Whether the request carries the service key, or none is configured.
     pub fn is_trusted(&self, headers: &HeaderMap) -> bool {
-        let Some(key) = &self.service_key else { return true };
-        bearer(headers).is_some_and(|given| is_key(given, key))
+        is_service(headers, self.service_key.as_deref())
     }
 
     /// The owner of the write key in `Authorization: Bearer` or `?k=`.
@@ -171,11 +170,6 @@ pub fn media_type(headers: &HeaderMap) -> Cow<'_, str> {
 
 fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, key) = header(headers, &AUTHORIZATION)?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }
 
 /// The decoded values of a query parameter, as bytes, since they may not be UTF-8.

@@ -19,6 +19,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 pub use commit::Committer;
+pub(crate) use commit::LAST;
 pub use entry::{EntryError, entries};
 pub use room::{NoRoom, Reservation};
 

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tallylight_eventlog::MAX_ENTRY_BYTES;
 use tallylight_schemas::ident::MAX_PARTITIONS;
 use tallylight_serve::{TlsFiles, exposed};
 
-use crate::enrich;
+use crate::{append, enrich};
 
 /// What the collector takes, and how much of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,6 +186,11 @@ impl Settings {
         }
         mistakes.extend(self.enrich.mistakes());
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+    }
+
+    /// The longest that a stop takes: requests under way end, then what was gathered is committed.
+    pub fn stop_within(&self) -> Duration {
+        Duration::from_millis(self.drain_ms).saturating_add(append::LAST)
     }
 
     /// Whether keys and limits are consistent, with the mistake where they are not.

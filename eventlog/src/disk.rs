@@ -44,7 +44,7 @@ use crate::owner::{Owner, Unclaimed};
 use crate::{Batch, EventLog, LogError, Part, TopicSettings, Usage};
 
 /// Size of a segment unless set otherwise.
-pub const SEGMENT_BYTES: u64 = 64 << 20;
+pub const SEGMENT_BYTES: u64 = 32 << 20;
 /// Appends that may be queued per topic.
 const QUEUED: usize = 256;
 /// Bytes that may be queued per topic, in units of [`ROOM_UNIT`].
@@ -73,7 +73,7 @@ impl DiskSettings {
     pub fn validate(&self) -> Result<(), Vec<String>> {
         let mut wrong = Vec::new();
         if self.segment_bytes < 1 << 10 {
-            wrong.push(format!("segments of {} bytes, below 1024", self.segment_bytes));
+            wrong.push(format!("segment_bytes is {}; it must be 1024 or more", self.segment_bytes));
         }
         for (at, topic) in self.topics.iter().enumerate() {
             if !valid_name(&topic.name) {
@@ -83,7 +83,8 @@ impl DiskSettings {
                 wrong.push(format!("topic {:?} is listed twice", topic.name));
             }
             if topic.cap_bytes == 0 {
-                wrong.push(format!("topic {:?} has a cap of 0 bytes", topic.name));
+                // The program's setting of a topic has this name.
+                wrong.push(format!("{}_cap_bytes is 0; it must be 1 or more", topic.name));
             }
         }
         if wrong.is_empty() { Ok(()) } else { Err(wrong) }

@@ -67,6 +67,15 @@ pub fn low_kbps(ladder: &Ladder) -> Option<u64> {
     Some((best + sound).div_ceil(1_000))
 }
 
+/// The most that a viewer takes, kbit/s: the best rung with the audio.
+pub fn top_kbps(ladder: &Ladder) -> u64 {
+    let most = |video: bool| {
+        let tracks = ladder.tracks.iter().filter(|track| track.is_video() == video);
+        tracks.map(|track| track.bandwidth).max().unwrap_or(0)
+    };
+    (most(true) + most(false)).div_ceil(1_000)
+}
+
 /// The newest segment that is due at `now_us`, if any is.
 pub fn newest_due(ladder: &Ladder, margin_us: i64, now_us: i64) -> Option<u64> {
     ladder.grid.k_at(now_us.saturating_sub(margin_us)).checked_sub(1)

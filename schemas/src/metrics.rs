@@ -1,5 +1,6 @@
-//! One definition per metric (ADR 5): name, unit, formula, denominator and source. Live rows,
-//! pages and docs all use these, so no formula is written twice.
+//! One definition per metric (ADR 5): name, unit, formula, denominator and source. The feed and the
+//! table `metrics` carry these, and tiles and charts evaluate them, so that those agree. Figures of
+//! a single session, example queries, the views `qoe_*` and steering have formulas of their own.
 
 use serde::Serialize;
 

@@ -54,6 +54,20 @@ fn split_host(text: &str) -> Option<(String, Option<u16>)> {
     Some((host.to_ascii_lowercase(), port))
 }
 
+/// This machine's own names, under which a service is called without being told of them.
+const OWN_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+
+/// The host and port that the request was sent to, if it names exactly one.
+fn host(headers: &HeaderMap) -> Option<(String, Option<u16>)> {
+    only(headers, header::HOST).and_then(split_host)
+}
+
+/// Whether the request was sent to one of this machine's own names. A page of another site that
+/// points its own name at 127.0.0.1 sends that name.
+pub fn is_own_host(headers: &HeaderMap) -> bool {
+    host(headers).is_some_and(|(host, _)| OWN_HOSTS.contains(&host.as_str()))
+}
+
 /// The allowed hosts and origins.
 #[derive(Debug)]
 pub struct Guard {
@@ -65,7 +79,7 @@ impl Guard {
     /// Allows `hosts` (names without a port) and `origins`, in addition to this machine's own names
     /// and pages of the requested address.
     pub fn new(hosts: &[String], origins: &[String]) -> Self {
-        let own = ["localhost", "127.0.0.1", "[::1]"].map(String::from);
+        let own = OWN_HOSTS.map(String::from);
         let allowed = hosts.iter().map(|host| host.to_ascii_lowercase());
         Self {
             hosts: own.into_iter().chain(allowed).collect(),
@@ -75,7 +89,7 @@ impl Guard {
 
     /// 403 for a request from a page of another site, or for another host name.
     pub fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        let Some((host, port)) = only(headers, header::HOST).and_then(split_host) else {
+        let Some((host, port)) = host(headers) else {
             return Err(refused("the request has no usable Host header".into()));
         };
         if !self.hosts.contains(&host) {
@@ -138,15 +152,20 @@ pub fn check_change(headers: &HeaderMap, key: Option<&str>) -> Result<(), Proble
     Ok(())
 }
 
+/// The key in `Authorization: Bearer KEY`, if there is exactly one such header. The scheme counts
+/// in any case (RFC 9110, 11.1).
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, key) = only(headers, header::AUTHORIZATION)?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}
+
 /// Whether a request carries the service key; always true if no key is set.
 pub fn is_service(headers: &HeaderMap, key: Option<&str>) -> bool {
-    let given = only(headers, header::AUTHORIZATION);
-    let given = given.and_then(|value| value.strip_prefix("Bearer "));
-    key.is_none_or(|key| given.is_some_and(|given| is_key(given, key)))
+    key.is_none_or(|key| bearer(headers).is_some_and(|given| is_key(given, key)))
 }
 
 /// Compares keys in constant time, so that timing reveals nothing about a guess.
-pub fn is_key(given: &str, key: &str) -> bool {
+fn is_key(given: &str, key: &str) -> bool {
     let differ = |(a, b): (u8, u8)| a ^ b;
     given.len() == key.len()
         && given.bytes().zip(key.bytes()).map(differ).fold(0, |sum, bits| sum | bits) == 0
@@ -164,10 +183,15 @@ pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next
 mod tests {
     use super::*;
 
-    fn allowed(host: &str, origin: Option<&str>) -> bool {
-        let (hosts, origins) = (["Control.example".into()], ["http://localhost:5173".into()]);
+    fn called(host: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, host.parse().unwrap());
+        headers
+    }
+
+    fn allowed(host: &str, origin: Option<&str>) -> bool {
+        let (hosts, origins) = (["Control.example".into()], ["http://localhost:5173".into()]);
+        let mut headers = called(host);
         if let Some(origin) = origin {
             headers.insert(header::ORIGIN, origin.parse().unwrap());
         }
@@ -178,10 +202,11 @@ mod tests {
     fn hosts() {
         for host in ["localhost:7700", "127.0.0.1", "[::1]:7700", "LOCALHOST", "control.example"] {
             assert!(allowed(host, None), "{host}");
+            assert_eq!(is_own_host(&called(host)), host != "control.example", "{host}");
         }
         for host in ["evil.example", "127.0.0.1.evil.example:7700", "::1", "localhost:x", "", "a b"]
         {
-            assert!(!allowed(host, None), "{host}");
+            assert!(!allowed(host, None) && !is_own_host(&called(host)), "{host}");
         }
         assert!(Guard::new(&[], &[]).check(&HeaderMap::new()).is_err());
     }
@@ -208,6 +233,26 @@ mod tests {
         ] {
             assert!(!allowed("localhost:7700", Some(origin)), "{origin}");
         }
+    }
+
+    #[test]
+    fn a_bearer_is_known_in_any_case_and_only_alone() {
+        let mut headers = HeaderMap::new();
+        for (value, key) in [
+            ("Bearer abc", Some("abc")),
+            ("bearer abc", Some("abc")),
+            ("BEARER  abc ", Some("abc")),
+            ("Basic abc", None),
+            ("Bearerabc", None),
+            ("abc", None),
+        ] {
+            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
+            assert_eq!(bearer(&headers), key, "{value}");
+            assert_eq!(is_service(&headers, Some("abc")), key.is_some(), "{value}");
+        }
+        headers.insert(header::AUTHORIZATION, "Bearer abc".parse().unwrap());
+        headers.append(header::AUTHORIZATION, "Bearer abc".parse().unwrap());
+        assert_eq!(bearer(&headers), None);
     }
 
     #[test]

@@ -24,9 +24,11 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem of the type `urn:tallylight:problem:<slug>`. The slug is stable, so that programs
-    /// can check it; `title` is the same for every problem of the type; `detail` says what is
-    /// wrong, where, and what to do about it.
+    /// A problem of the type `urn:tallylight:problem:<slug>`. The slugs of a service are stable, so
+    /// that programs can check them. Services choose theirs separately, so the same slug may have
+    /// another status and title elsewhere: `invalid` is 400 in the dashboard and 422 in the origin.
+    /// `title` says in a few words what kind of problem it is; `detail` says what is wrong, where,
+    /// and what to do about it.
     pub fn new(
         status: StatusCode,
         slug: &str,
@@ -67,7 +69,7 @@ impl Problem {
         self.status
     }
 
-    /// The title of all problems of the type.
+    /// What kind of problem it is, in a few words.
     pub fn title(&self) -> &str {
         &self.title
     }

@@ -154,9 +154,10 @@ impl LiveStore {
         }
     }
 
-    /// Age is counted in log time, so that no client's clock can push rows out.
+    /// Age is counted in log time, so that no client's clock can push rows out, and by the middle
+    /// partition, so that no single shard's clock can either.
     fn expire(&mut self) {
-        let Some(now) = self.progress.log_time() else { return };
+        let Some(now) = self.progress.middle_log_time() else { return };
         for (panes, cuboid) in self.playback.iter_mut().zip(Cuboid::ALL) {
             panes.drop_before(now.saturating_sub(self.retention.cuboid_us(cuboid)));
         }

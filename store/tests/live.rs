@@ -95,17 +95,18 @@ fn fates(id: Id) -> FatesRow {
     }
 }
 
-fn progress(partition: u16, partitions: u16, log_time: i64) -> ProgressRow {
-    ProgressRow {
+fn reached(partition: u16, partitions: u16, s: i64) -> TopicRows {
+    let progress = ProgressRow {
         partition,
         partitions,
-        offset: log_time.unsigned_abs(),
-        log_time,
-        final_up_to: log_time - 120 * SECOND,
+        offset: s.unsigned_abs(),
+        log_time: s * SECOND,
+        final_up_to: (s - 120) * SECOND,
         sessions: 0,
         lost_events: 0,
         lost_entries: 0,
-    }
+    };
+    TopicRows { progress: vec![progress], ..TopicRows::default() }
 }
 
 fn rows(ids: &[Id]) -> TopicRows {
@@ -242,23 +243,19 @@ fn a_pane_is_partial_until_every_partition_has_passed_its_end() {
     let mut changes = Changes::default();
     store.apply(rows(&[(0, 100, 0, 1)]), &mut changes);
     assert!(store.read(&changes).playback[0].partial, "no progress is known");
-    let reached = |partition, s| TopicRows {
-        progress: vec![progress(partition, 2, s * SECOND)],
-        ..TopicRows::default()
-    };
-    store.apply(reached(0, 101), &mut changes);
+    store.apply(reached(0, 2, 101), &mut changes);
     assert!(store.read(&changes).playback[0].partial, "partition 1 is missing");
-    store.apply(reached(1, 100), &mut changes);
+    store.apply(reached(1, 2, 100), &mut changes);
     assert!(store.read(&changes).playback[0].partial, "partition 1 is not past the pane");
 
     let mut changes = Changes::default();
-    store.apply(reached(1, 101), &mut changes);
+    store.apply(reached(1, 2, 101), &mut changes);
     let read = store.read(&changes);
     assert_eq!(read.playback.len(), 1, "becoming whole is a change");
     assert!(!read.playback[0].partial);
     assert!(!read.playback[0].is_final);
-    store.apply(reached(0, 221), &mut changes);
-    store.apply(reached(1, 221), &mut changes);
+    store.apply(reached(0, 2, 221), &mut changes);
+    store.apply(reached(1, 2, 221), &mut changes);
     assert!(store.read(&changes).playback[0].is_final);
 }
 
@@ -266,8 +263,7 @@ fn a_pane_is_partial_until_every_partition_has_passed_its_end() {
 fn rows_age_by_log_time_and_do_not_come_back() {
     let mut store = store(1_000);
     let mut changes = Changes::default();
-    let at =
-        |s: i64| TopicRows { progress: vec![progress(0, 1, s * SECOND)], ..TopicRows::default() };
+    let at = |s| reached(0, 1, s);
     store.apply(rows(&[(0, 100, 0, 1), (0, 900, 0, 1)]), &mut changes);
     store.apply(at(1_000), &mut changes);
     let kept = |store: &LiveStore| {
@@ -283,4 +279,22 @@ fn rows_age_by_log_time_and_do_not_come_back() {
     assert!(changes.is_empty());
     store.apply(at(1_000), &mut changes);
     assert_eq!(store.progress().log_time(), Some(1_901 * SECOND), "progress never goes back");
+}
+
+#[test]
+fn neither_one_fast_partition_nor_one_that_stopped_decides_the_age_of_rows() {
+    let steps = [(0, 1_000), (1, 1_000), (2, 1_000), (3, 1_000), (2, 4_600)];
+    // The second time, no partition but the fast one has reported yet.
+    for first in [0, 4] {
+        let (mut store, mut changes) = (store(1_000), Changes::default());
+        for (partition, s) in &steps[first..] {
+            store.apply(reached(*partition, 4, *s), &mut changes);
+        }
+        store.apply(rows(&[(0, 1_001, 0, 1)]), &mut changes);
+        assert_eq!((store.rows(), changes.len()), (3, 3), "from step {first}");
+        store.apply(reached(0, 4, 2_802), &mut changes);
+        assert_eq!(store.rows(), 3);
+        store.apply(reached(1, 4, 2_802), &mut changes);
+        assert_eq!(store.rows(), 0, "partition 3 has stopped");
+    }
 }

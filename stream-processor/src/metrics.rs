@@ -136,7 +136,7 @@ impl Metrics {
     /// Registers the metrics: the fates decided here, and by shard lag and sessions.
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
-            "tallylight_events",
+            "tallylight_processor_events",
             "Records by what became of them in the processor since it started",
             self.events.clone(),
         );
@@ -154,5 +154,23 @@ impl Metrics {
         for ((name, help, _), gauge) in OF_HISTORY.iter().zip(&self.history) {
             registry.register(format!("tallylight_history_{name}"), *help, gauge.clone());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::encoding::text::encode;
+
+    use super::*;
+
+    #[test]
+    fn fates_decided_here_are_not_under_the_name_of_the_collectors() {
+        let (metrics, mut registry) = (Metrics::default(), Registry::default());
+        metrics.register(&mut registry);
+        metrics.count(&Tally::default(), &Tally { late: 2, ..Tally::default() });
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        assert!(text.contains("tallylight_processor_events_total{fate=\"late\"} 2"), "{text}");
+        assert!(!text.contains("tallylight_events"), "{text}");
     }
 }

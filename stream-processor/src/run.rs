@@ -1,5 +1,7 @@
 //! The loop: read, step, emit, answer; and a tick when nothing else is appended.
 
+mod clocks;
+mod gaps;
 mod history;
 mod rows;
 mod show;
@@ -25,6 +27,8 @@ use crate::pure::partition::Tally;
 use crate::queries::{ProcessorHandle, ProcessorStats, Question};
 use crate::read::Partitions;
 use crate::settings::Settings;
+use clocks::Clocks;
+use gaps::Gaps;
 use history::{asked, emptied, is_past_the_end, start_from, tally};
 
 /// What the processor is put together from.
@@ -68,14 +72,14 @@ pub struct Processor {
     start_head: u64,
     entries_read: u64,
     lost_entries: u64,
-    /// Entries missing below this offset were reported.
-    lost_up_to: u64,
+    /// The missing entries that were counted.
+    gaps: Gaps,
     tally: Tally,
     archive: Option<Archive>,
     queries: mpsc::Receiver<Question>,
     stats: watch::Sender<ProcessorStats>,
     handle: ProcessorHandle,
-    said_ahead: bool,
+    clocks: Clocks,
 }
 
 /// Builds a processor: finds out up to where rows were written and where the events begin.
@@ -118,12 +122,12 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Processor, Proces
         start_head,
         entries_read: 0,
         lost_entries: 0,
-        lost_up_to: 0,
+        gaps: Gaps::default(),
         archive,
         queries,
         stats,
         handle,
-        said_ahead: false,
+        clocks: Clocks::default(),
     })
 }
 
@@ -136,7 +140,9 @@ impl Processor {
     /// Works until cancelled, or until the log is closed.
     pub async fn run(mut self, cancel: CancellationToken) -> Result<(), ProcessorError> {
         let retry = Duration::from_millis(self.settings.retry_ms);
+        let mut waited = false;
         while !cancel.is_cancelled() {
+            let waited_for = std::mem::take(&mut waited);
             let began = Instant::now();
             let read = self.parts.log.read(EVENTS, self.position, self.settings.read_bytes).await;
             self.parts.metrics.spent(Stage::Reading, began);
@@ -150,8 +156,11 @@ impl Processor {
                 Err(error) => return Err(error.into()),
             };
             if batch.entries.is_empty() && batch.next == self.position {
-                self.wait(&cancel).await?;
+                waited = self.wait(&cancel).await?;
             } else {
+                if waited_for {
+                    self.compare_own_clock(&batch);
+                }
                 self.take(batch, &cancel).await?;
             }
             self.show();
@@ -206,21 +215,24 @@ impl Processor {
         Ok(emitted)
     }
 
-    /// Nothing to read: waits for an entry, a question or the time of the next tick.
-    async fn wait(&mut self, cancel: &CancellationToken) -> Result<(), ProcessorError> {
+    /// Nothing to read: waits for an entry, a question or the time of the next tick. Answers
+    /// whether an entry came meanwhile.
+    async fn wait(&mut self, cancel: &CancellationToken) -> Result<bool, ProcessorError> {
+        let mut came = false;
         let tick = Duration::from_millis(self.settings.tick_ms);
         let deadline = tokio::time::Instant::now() + tick;
         while *self.head.borrow_and_update() <= self.position {
             tokio::select! {
                 biased;
-                () = cancel.cancelled() => return Ok(()),
+                () = cancel.cancelled() => return Ok(false),
                 changed = self.head.changed() => {
                     if changed.is_err() {
                         return Err(LogError::Closed("the log is gone".to_owned()).into());
                     }
+                    came = true;
                 }
                 () = tokio::time::sleep_until(deadline) => {
-                    return self.tick(cancel).await;
+                    return self.tick(cancel).await.map(|()| false);
                 }
                 Some(asked) = self.queries.recv() => self.answer_one(asked),
                 Some(ask) = asked(&mut self.archive) => self.answer_of_history(ask),
@@ -228,7 +240,7 @@ impl Processor {
                 () = tokio::task::yield_now(), if self.is_looking() => self.go_on_looking(false),
             }
         }
-        Ok(())
+        Ok(came)
     }
 
     async fn tick(&mut self, cancel: &CancellationToken) -> Result<(), ProcessorError> {

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use tallylight_eventlog::disk::{DiskLog, DiskSettings};
@@ -20,8 +20,10 @@ use tokio_util::sync::CancellationToken;
 use crate::world::World;
 
 /// Steps of the clock, and the length of each: together long enough to close the hour, too.
-const STEPS: usize = 130;
+const STEPS: i64 = 130;
 const STEP_US: i64 = 60_000_000;
+/// How long history may take to follow the clock, on the slowest disk.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The successors' clock: a little ahead of the platform's.
 pub fn clock() -> Arc<ManualClock> {
@@ -63,14 +65,18 @@ pub async fn go_on(shards: &[Arc<dyn EventLog>], clock: &Arc<ManualClock>, data:
         running.push(tokio::spawn(processor.run(stop.clone())));
         stats.wait_for(|stats| stats.position >= end).await.unwrap();
     }
-    for _ in 0..STEPS {
+    let reach = || known.iter().map(|stats| stats.borrow().reach()).min().unwrap();
+    let (end, began) = (clock.now_us() + STEPS * STEP_US, Instant::now());
+    // The clock goes on until everything before the end of these steps is in the files: checkpoints
+    // are made while log time advances, and a slow disk delays them.
+    while reach() < Some(end) {
+        assert!(began.elapsed() < PATIENCE, "history reaches {:?}, not {end}", reach());
         tokio::time::sleep(Duration::from_millis(50)).await;
         clock.advance_us(STEP_US);
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
     // Repair puts records that came late, because no collector was up, where they belong.
-    let known = known.iter().map(|stats| stats.borrow().reach().unwrap()).min().unwrap();
-    repair(&histories[0], &Limits::default(), known).await.unwrap();
+    repair(&histories[0], &Limits::default(), reach().unwrap()).await.unwrap();
     stop.cancel();
     for ended in join_all(running).await {
         ended.unwrap().unwrap();

@@ -107,9 +107,8 @@ async fn one_processor_becomes_three_and_two_and_nothing_is_lost_or_counted_twic
     println!("figure: figures were {} ms old at most", world.oldest(Duration::from_secs(3)).await);
 
     second.signal(Signal::SIGKILL);
-    let stood = world.oldest(GIVEN_UP).await;
-    println!("figure: after kill -9 of a processor figures were {stood} ms old at most");
-    assert!(stood <= GAP_MS, "{stood} ms");
+    let gap = world.oldest(GIVEN_UP).await;
+    println!("figure: after kill -9 of a processor figures were {gap} ms old at most");
     shared(&world, "two processors", &[&first, &third.url]).await;
 
     // A frozen processor is given up; when it wakes it does not know that yet.
@@ -137,6 +136,8 @@ async fn one_processor_becomes_three_and_two_and_nothing_is_lost_or_counted_twic
     let (stored, fates, counted) = audit::of_kafka(&brokers, world.data.path()).await;
     audit::balance("1, 3, 2 processors", &load, (&stored, &fates), counted);
     successor::no_drift("1, 3, 2 processors", &world);
+    // Checked last: a slow machine must not hide what became of the records.
+    assert!(gap <= GAP_MS, "{gap} ms");
 }
 
 /// Waits until history has what was acknowledged, each record once. The dashboard runs in another

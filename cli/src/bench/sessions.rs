@@ -82,6 +82,8 @@ pub(crate) fn measure(sessions: usize) -> anyhow::Result<Held> {
         written.pieces(&rest)?;
         Ok(())
     })?;
+    // Of the largest size both copies and the state would not fit into memory.
+    drop(written);
     let question_s = question::ask(state, sessions)?;
     let restore_s = cpu::spent(|| {
         again = Some(State::read(&bytes).map_err(|why| anyhow!(why))?);

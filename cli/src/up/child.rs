@@ -18,8 +18,9 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 /// A child that lives this long counts as healthy, and its backoff is reset.
 const HEALTHY: Duration = Duration::from_secs(30);
-/// How long a child may drain before it is killed.
-const DRAIN: Duration = Duration::from_secs(15);
+/// How long a child may drain before it is killed, for all that no setting limits: open answers and
+/// feeds (10 s in the dashboard), last reports, closing the log.
+pub(super) const DRAIN: Duration = Duration::from_secs(15);
 
 /// How long a child may take to read a line.
 const TELL: Duration = Duration::from_secs(1);
@@ -33,6 +34,8 @@ pub(super) struct Child {
     pub(super) args: Vec<String>,
     /// The key by which its siblings recognise it.
     pub(super) service_key: String,
+    /// How long it may drain before it is killed.
+    pub(super) drain: Duration,
 }
 
 /// Keeps the child running until `stop`, except while its orders hold it down.
@@ -123,10 +126,11 @@ async fn watch(
         // It may have just ended; then the signal fails.
         let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
     }
-    match timeout(DRAIN, process.wait()).await {
+    match timeout(child.drain, process.wait()).await {
         Ok(status) => describe(status),
         Err(_) => {
-            super::say(&format!("{} did not drain in {} s; killed", child.name, DRAIN.as_secs()));
+            let waited_s = child.drain.as_secs();
+            super::say(&format!("{} did not drain in {waited_s} s; killed", child.name));
             let _ = process.kill().await;
             "killed".to_owned()
         }

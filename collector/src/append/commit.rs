@@ -19,7 +19,7 @@ use crate::metrics::{Letter, Metrics};
 /// How often a failed log is tried again while there is nothing else to write.
 const PROBE: Duration = Duration::from_secs(1);
 /// How long the last commits may take when the collector stops: longer than a log retries.
-const LAST: Duration = Duration::from_secs(30);
+pub(crate) const LAST: Duration = Duration::from_secs(30);
 
 /// Commits what the queue gathers. When it is dropped, because it ended or panicked, there are no
 /// more commits, so no request may wait for one and the collector is not ready.

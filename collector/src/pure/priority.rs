@@ -7,7 +7,8 @@ use tallylight_schemas::delivery::{Action, DeliveryEvent};
 /// From the last to be shed to the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Priority {
-    /// Errors, starts and ends: never shed.
+    /// Errors, starts and ends: not shed one by one for the pressure of their tenant. They go with a
+    /// request that is refused whole, and with all records of a session far above its own quota.
     Vital,
     /// A state change.
     State,

@@ -109,8 +109,8 @@ pub(super) fn refused_unread(standing: Standing, lot: u16) -> Problem {
 /// The answer to a request whose body was not decoded, as the collector cannot keep up with large
 /// bodies.
 pub(super) fn refused_behind(lot: u16) -> Problem {
-    let detail = "More large bodies wait to be read than this door can read in time; this one was \
-                  not looked into. Send it again later.";
+    let detail = "More large bodies wait to be read than this collector can read in time; this one \
+                  was not looked into. Send it again later.";
     let standing = Standing { pressure: FULL, cause: Reason::Overload };
     later(problem::of(problem::OVERLOAD, detail), standing, lot)
 }

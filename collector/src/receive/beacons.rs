@@ -6,11 +6,12 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, FORWARDED, HOST, ORIGIN};
+use axum::http::header::{CACHE_CONTROL, FORWARDED, ORIGIN};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use tallylight_serve::Peer;
+use tallylight_serve::guard::is_own_host;
 
 use super::Collector;
 use crate::admit::query_values;
@@ -60,13 +61,6 @@ fn number(uri: &Uri, name: &str) -> Result<Option<u64>, Problem> {
 /// A browser sends `Origin` for other sites, and the name it was pointed at as `Host`. A proxy may
 /// name the client it forwards for; then the peer's address is not the client's.
 fn from_this_machine(headers: &HeaderMap) -> bool {
-    let host = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
     let handed_on = headers.contains_key(FORWARDED) || headers.contains_key("x-forwarded-for");
-    !handed_on
-        && !headers.contains_key(ORIGIN)
-        && ["localhost", "127.0.0.1", "[::1]"].contains(&name)
+    !handed_on && !headers.contains_key(ORIGIN) && is_own_host(headers)
 }

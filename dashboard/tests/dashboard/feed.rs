@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Error;
 
-use crate::support::{NOW_S, append, both, on, progress, row, settings, world};
+use crate::support::{NOW_S, World, append, both, on, progress, row, settings, world};
 
 fn viewers(rows: &Value) -> Vec<(i64, i64)> {
     let playback = rows["playback"].as_array().unwrap();
@@ -159,7 +159,11 @@ async fn a_client_that_does_not_read_is_closed_and_delays_no_other() {
 
 #[tokio::test]
 async fn clients_that_receive_their_snapshot_slowly_do_not_delay_others() {
-    let world = world(settings()).await;
+    let mut settings = settings();
+    // The slow ones stay to the end, so another client that had to wait for them would wait longer
+    // than three times eight seconds.
+    settings.feed.send_timeout_s = 60;
+    let world = world(settings).await;
     let long = "x".repeat(4_000);
     // More than the kernel buffers for a connection.
     for pane in 0..40 {
@@ -172,21 +176,27 @@ async fn clients_that_receive_their_snapshot_slowly_do_not_delay_others() {
     for _ in 0..12 {
         slow.push(world.feed("").await);
     }
-    let mut quick = world.feed("").await;
-    let whole = async {
-        let mut rows = 0;
-        loop {
-            let message = quick.next_of("rows").await;
-            rows += viewers(&message).len();
-            if message["more"] != true {
-                return rows;
-            }
-        }
-    };
-    // A client that receives nothing is dropped after ten seconds.
-    let rows = tokio::time::timeout(Duration::from_secs(8), whole).await;
+    // If the machine stands still, one client has to wait; for slow ones, each would.
+    let (mut rows, mut tries) = (None, 0..3);
+    while rows.is_none() && tries.next().is_some() {
+        let whole = whole_snapshot(&world);
+        rows = tokio::time::timeout(Duration::from_secs(8), whole).await.ok();
+    }
     assert_eq!(rows.expect("a snapshot although others are slow"), 40 * 90);
     assert_eq!(world.metric("tallylight_dashboard_slow_clients_total").await, 0.0);
+}
+
+/// How many rows a new client receives in its snapshot.
+async fn whole_snapshot(world: &World) -> usize {
+    let mut quick = world.feed("").await;
+    let mut rows = 0;
+    loop {
+        let message = quick.next_of("rows").await;
+        rows += viewers(&message).len();
+        if message["more"] != true {
+            return rows;
+        }
+    }
 }
 
 #[tokio::test]

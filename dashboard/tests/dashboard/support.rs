@@ -126,7 +126,10 @@ impl World {
     pub(crate) async fn settled(&self) {
         let appended = *self.log.head(ROWS).unwrap().borrow();
         self.reaches("tallylight_dashboard_entries_total", appended as f64).await;
-        tokio::time::sleep(Duration::from_millis(150)).await;
+        // In steps: if the machine stands still, a single pause is over before all is published.
+        for _ in 0..15 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     pub(crate) async fn metric(&self, name: &str) -> f64 {

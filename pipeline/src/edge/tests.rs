@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::origin::tests::support::{K, World, at, header};
+use crate::origin::tests::support::{K, World, arrive, at, header, until, within};
 
 mod admission;
 
@@ -49,6 +49,8 @@ impl Pair {
             listen: "127.0.0.1:0".parse().unwrap(),
             origin_url: format!("http://{}", origin.addr),
             collector_url: Some(collector_url),
+            // No wait for the origin ends because the machine stands still.
+            origin_timeout_ms: 60_000,
             ..Settings::default()
         };
         change(&mut settings);
@@ -77,6 +79,12 @@ impl Pair {
         line.rsplit(' ').next().unwrap().parse().unwrap()
     }
 
+    /// Waits until the edge has made this many requests to the origin.
+    async fn fetches(&self, count: u64) {
+        let made = async || self.metric("upstream_requests_total").await >= count;
+        until("requests to the origin", made).await;
+    }
+
     async fn reported(&self, count: usize) -> Vec<Value> {
         for _ in 0..200 {
             let mut events = self.events.lock().clone();
@@ -103,9 +111,9 @@ async fn a_hundred_viewers_are_one_request_to_the_origin() {
         tokio::spawn(pair.origin.client.get(pair.url(&query)).send())
     };
     let first = ask(0);
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    pair.fetches(1).await;
     let asked: Vec<_> = (1..100).map(ask).collect();
-    tokio::time::sleep(Duration::from_millis(1_000)).await;
+    arrive().await;
     // The client whose request is at the origin disconnects; the others are not affected.
     first.abort();
     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -240,11 +248,15 @@ async fn the_cache_and_the_number_of_waiting_requests_are_bounded() {
     }
     assert!(pair.metric("upstream_requests_total").await > fetched + 20);
 
+    let fetched = pair.metric("upstream_requests_total").await;
     let held = tokio::spawn(pair.origin.client.get(pair.url(&path(K))).send());
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    let asked = Instant::now();
-    let refused = pair.get(&path(K)).await;
-    assert_eq!((refused.status().as_u16(), header(&refused, "retry-after")), (503, "1"));
-    assert!(asked.elapsed() < Duration::from_millis(500));
+    pair.fetches(fetched + 1).await;
+    within(Duration::from_millis(500), async || {
+        let asked = Instant::now();
+        let refused = pair.get(&path(K)).await;
+        assert_eq!((refused.status().as_u16(), header(&refused, "retry-after")), (503, "1"));
+        asked.elapsed()
+    })
+    .await;
     held.abort();
 }

@@ -21,7 +21,14 @@ pub(super) fn stream_of(origin: &Origin, path: &MediaPath) -> Result<Arc<Stream>
 }
 
 fn too_many() -> Problem {
-    let detail = "Remove a stream's or track's directory from the origin's data and restart it, or raise max_streams";
+    no_room(
+        "Remove a stream's or track's directory from the origin's data and restart it, or raise \
+         max_streams",
+    )
+}
+
+/// 507: a bound on how many there may be is reached.
+pub(super) fn no_room(detail: impl Into<String>) -> Problem {
     Problem::new(
         StatusCode::INSUFFICIENT_STORAGE,
         "too-many",

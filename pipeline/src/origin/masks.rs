@@ -14,14 +14,16 @@ use parking_lot::Mutex;
 use tallylight_serve::guard::{Guard, check_change};
 
 use super::Origin;
+use super::copies::Copy;
 use super::facts::is_pipeline;
 use super::pure::choose::Pipeline;
 use crate::serve::problem::{self, Problem};
 
 /// The file of the masks, in the stream's directory.
 pub(super) const FILE: &str = "masks.json";
-/// The most masks of one stream.
-const MAX_MASKS: usize = 16;
+/// The most pipelines that a stream has masks of, and the most beside those of the settings that it
+/// has copies of a segment from.
+pub(super) const MAX_PIPELINES: usize = 16;
 
 /// A stream's pipelines in the order of preference, and its masks.
 #[derive(Debug, Default)]
@@ -38,6 +40,16 @@ impl Masks {
     /// The expected pipelines, the preferred one first.
     pub(super) fn order(&self) -> &[String] {
         &self.order
+    }
+
+    /// Whether a segment with these copies has no place for one of another pipeline. The expected
+    /// pipelines always have one: whatever names others make up, they take up no place of theirs.
+    pub(super) fn is_crowded(&self, copies: &[Copy], pipeline: &str) -> bool {
+        let is_other = |name: &str| self.order.iter().all(|expected| expected != name);
+        let others = copies.iter().filter(|copy| is_other(&copy.pipeline));
+        is_other(pipeline)
+            && copies.iter().all(|copy| copy.pipeline != pipeline)
+            && others.count() >= MAX_PIPELINES
     }
 
     /// The pipelines whose copies are not served.
@@ -95,8 +107,8 @@ async fn apply(
     let _writer = stream.writer.lock().await;
     let mut masked = stream.masks.masked();
     let changed = if mask { masked.insert(pipeline.to_owned()) } else { masked.remove(pipeline) };
-    if masked.len() > MAX_MASKS {
-        return Err(problem::invalid(format!("At most {MAX_MASKS} pipelines can be masked")));
+    if masked.len() > MAX_PIPELINES {
+        return Err(problem::invalid(format!("At most {MAX_PIPELINES} pipelines can be masked")));
     }
     if changed {
         let text = serde_json::to_vec(&masked).unwrap_or_default();

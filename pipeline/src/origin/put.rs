@@ -10,9 +10,10 @@ use bytes::Bytes;
 use std::time::Duration;
 use tallylight_schemas::delivery::{Action, MOST_LATE_US};
 
-use super::announce::{store_init, store_ladder, store_slate, stream_of};
+use super::announce::{no_room, store_init, store_ladder, store_slate, stream_of};
 use super::copies::{Copy, Defect};
 use super::facts::Claimed;
+use super::masks::MAX_PIPELINES;
 use super::slot::{Offered, Refused, Slot};
 use super::{Origin, media_path, sweep};
 use crate::report::Report;
@@ -179,6 +180,10 @@ fn refusal(k: u64, refused: Refused) -> Problem {
             problem::invalid(format!("Segment {k} has not begun: check the encoder's clock"))
         }
         Refused::Gone => gone(k),
+        Refused::Crowded => no_room(format!(
+            "Segment {k} has copies of {MAX_PIPELINES} pipelines that are not in the setting \
+                 `pipelines`: name this one there, or send under fewer names"
+        )),
     }
 }
 

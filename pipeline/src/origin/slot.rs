@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tallylight_schemas::clock::Clock;
 
-use super::copies::Copy;
+use super::copies::{Copies, Copy};
 use super::masks::Masks;
 use super::pure::choose::{Candidate, Choice, Quality, Times, choose};
 use super::pure::schedule::{Schedule, Verdict};
@@ -52,6 +52,8 @@ pub(super) enum Refused {
     Late,
     /// This pipeline has sent other bytes for K before.
     Fixed,
+    /// K has copies of as many pipelines as it may have.
+    Crowded,
 }
 
 /// Whether K is decided.
@@ -99,10 +101,11 @@ impl Slot {
             None => {
                 let late = copy.arrived_us >= self.schedule.grid.slate_us(self.k);
                 let body = (!body.is_empty() && !late).then_some(body);
-                self.track.record(self.k, copy, body);
+                let recorded = self.record(copy, body);
                 if late {
                     return Err(Refused::Late);
                 }
+                recorded?;
             }
         }
         Ok(if may_serve { Offered::Candidate } else { Offered::Spare })
@@ -121,17 +124,30 @@ impl Slot {
         }
         let sent_other_bytes =
             pipeline_is_served || earlier.is_some_and(|earlier| earlier.hash != copy.hash);
+        let mut recorded = Ok(());
         if earlier.is_none() && !pipeline_is_served {
-            self.track.record(self.k, copy, None);
-            self.write_choice(fixed).await;
+            recorded = self.record(copy, None);
+            if recorded.is_ok() {
+                self.write_choice(fixed).await;
+            }
         }
         if fixed.is_slate() {
             Err(Refused::Late)
         } else if sent_other_bytes {
             Err(Refused::Fixed)
         } else {
-            Ok(Offered::Spare)
+            recorded.map(|()| Offered::Spare)
         }
+    }
+
+    /// Records a copy, if there is a place for one of its pipeline.
+    fn record(&self, copy: Copy, body: Option<Bytes>) -> Result<(), Refused> {
+        let crowded = |all: &Copies| self.masks.is_crowded(all.of(self.k), &copy.pipeline);
+        if self.track.with_copies(crowded) {
+            return Err(Refused::Crowded);
+        }
+        self.track.record(self.k, copy, body);
+        Ok(())
     }
 
     /// Decides what K is, if it can be decided now. An earlier decision is final.

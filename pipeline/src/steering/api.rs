@@ -25,8 +25,6 @@ use crate::serve::problem::{self, Problem};
 
 /// Actions and incidents shown.
 const SHOWN: usize = 100;
-/// Longest note, in characters.
-const TEXT: usize = 2_000;
 /// Longest name of an acting operator, in characters and in bytes: the collector refuses a record
 /// with more.
 const NAME: usize = 64;
@@ -152,9 +150,8 @@ pub(super) async fn on_incident(
 ) -> Result<Response, Problem> {
     let request: Command = app.change(&headers, &body)?;
     let by = name(request.by)?;
-    let note = request.note.map(|note| note.chars().take(TEXT).collect::<String>());
     let row = app.with(|state, _, now, out| {
-        command::on_incident(state, &id, &request.what, &by, note.as_deref(), now, out)?;
+        command::on_incident(state, &id, &request.what, &by, request.note.as_deref(), now, out)?;
         Ok(state.incidents.get(&id).map(view::incident).unwrap_or_default())
     })?;
     Ok(Json(row).into_response())

@@ -55,26 +55,13 @@ impl Steering {
             origin: self.prober.of(ORIGIN, now_ms).0,
             pipelines: self.copies.pipelines(),
             devices: window.devices(),
-            top_kbps: self.top_kbps(),
+            top_kbps: self.ladders.top_kbps(),
             low: self.has_low(),
             places: placements.places,
             stands_for: placements.stands_for,
             sent: placements.sent,
             moves,
         }
-    }
-
-    /// The bitrate of a viewer on the top rung, with audio; 0 while no ladder is known.
-    fn top_kbps(&self) -> u64 {
-        let stream = self.settings.streams.first();
-        let Some(ladder) = stream.and_then(|stream| self.ladders.get(stream)).flatten() else {
-            return 0;
-        };
-        let most = |video: bool| {
-            let tracks = ladder.tracks.iter().filter(|track| track.is_video() == video);
-            tracks.map(|track| track.bandwidth).max().unwrap_or(0)
-        };
-        (most(true) + most(false)).div_ceil(1_000)
     }
 
     /// Whether manifests name low pathways: those of others, by the settings, or ours.

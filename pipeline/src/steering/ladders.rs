@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use super::Steering;
 use crate::ladder::Ladder;
+use crate::manifest::top_kbps;
 
 /// How often a known ladder is fetched again.
 const REFRESH: Duration = Duration::from_secs(2);
@@ -32,6 +33,15 @@ impl Ladders {
     /// Whether any stream can be played.
     pub(super) fn any(&self) -> bool {
         self.0.lock().values().any(Option::is_some)
+    }
+
+    /// The most that a viewer of any stream takes, kbit/s. 0 while a ladder is missing: its viewers
+    /// may take more than those of all the others.
+    pub(super) fn top_kbps(&self) -> u64 {
+        let known = self.0.lock();
+        let all: Option<Vec<u64>> =
+            known.values().map(|ladder| ladder.as_deref().map(top_kbps)).collect();
+        all.into_iter().flatten().max().unwrap_or(0)
     }
 
     fn all(&self) -> bool {
@@ -77,5 +87,33 @@ async fn fetch(steering: &Steering, stream: &str) -> Option<Ladder> {
             );
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ladder::tests::demo;
+
+    /// The demo's ladder for another stream, whose best picture takes this much.
+    fn ladder(stream: &str, bandwidth: u64) -> Ladder {
+        let mut ladder = Ladder { stream: stream.to_owned(), ..demo() };
+        ladder.tracks[0].bandwidth = bandwidth;
+        ladder
+    }
+
+    #[test]
+    fn the_top_rung_is_the_largest_of_all_streams_once_all_are_known() {
+        let none = Ladders::new(&[]);
+        assert_eq!(none.top_kbps(), 0, "others serve the manifests");
+        let ladders = Ladders::new(&["small".to_owned(), "large".to_owned()]);
+        assert_eq!(ladders.top_kbps(), 0);
+        ladders.put(ladder("small", 700_000));
+        assert_eq!(ladders.top_kbps(), 0, "viewers of the other stream may take more");
+        ladders.put(ladder("large", 6_000_001));
+        assert_eq!(ladders.top_kbps(), 6_073);
+        let one = Ladders::new(&["small".to_owned()]);
+        one.put(ladder("small", 700_000));
+        assert_eq!(one.top_kbps(), 772);
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use reqwest::Client;
 use serde::Deserialize;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::Steering;
 use super::pure::inputs::{Found, Load, Probe};
@@ -36,6 +36,9 @@ struct Target {
     /// When it was sent, and its outcome.
     probes: VecDeque<(i64, Option<Found>)>,
     load: Option<Load>,
+    /// When it was asked for that load. This is not the time of day: were that set back, every
+    /// later load would count as older.
+    asked: Option<Instant>,
 }
 
 /// The load that an edge reports.
@@ -62,6 +65,16 @@ impl Prober {
         let Some(target) = targets.get_mut(target) else { return };
         if let Some(probe) = target.probes.iter_mut().find(|(sent, _)| *sent == at) {
             probe.1 = Some(found);
+        }
+    }
+
+    /// Stores the load of a target, or that it gave none. Requests overlap, so the answer to an
+    /// earlier one may come later: the newer one stays.
+    fn carries(&self, target: &str, asked: Instant, load: Option<Load>) {
+        let mut targets = self.targets.lock();
+        let Some(target) = targets.get_mut(target) else { return };
+        if target.asked.is_none_or(|newest| newest <= asked) {
+            (target.asked, target.load) = (Some(asked), load);
         }
     }
 
@@ -116,22 +129,24 @@ pub(super) async fn probe(app: Arc<Steering>, name: String, at: At, client: Clie
             app.prober.begin(&name, at);
             // A server that is not ours does not get the key.
             let key = app.settings.service_key.as_deref().filter(|_| ours);
-            let segment = first_byte(&client, &url, key);
-            let carried = carried(&client, page.as_deref());
-            let (found, load) = tokio::join!(segment, carried);
-            app.prober.end(&name, at, found);
-            if page.is_some() {
-                let mut targets = app.prober.targets.lock();
-                if let Some(target) = targets.get_mut(&name) {
-                    target.load = load;
-                }
-            }
+            let segment = async {
+                let found = first_byte(&client, &url, key).await;
+                app.prober.end(&name, at, found);
+            };
+            // Known as soon as it arrives: an edge is slow in segments when its load matters most.
+            let load = async {
+                let Some(page) = &page else { return };
+                let asked = Instant::now();
+                let load = carried(&client, page).await;
+                app.prober.carries(&name, asked, load);
+            };
+            tokio::join!(segment, load);
         });
     }
 }
 
 async fn first_byte(client: &Client, url: &str, key: Option<&str>) -> Found {
-    let started = tokio::time::Instant::now();
+    let started = Instant::now();
     match signed(client.get(url).header(PROBE, "1"), key).send().await {
         Ok(answer) if answer.status().is_success() => {
             let took = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
@@ -152,8 +167,8 @@ fn held_ms(header: &str) -> i64 {
     pairs.find(|(key, _)| *key == "ht").and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
 }
 
-async fn carried(client: &Client, page: Option<&str>) -> Option<Load> {
-    let answer = client.get(page?).header(PROBE, "1").timeout(Duration::from_millis(2_500)).send();
+async fn carried(client: &Client, page: &str) -> Option<Load> {
+    let answer = client.get(page).header(PROBE, "1").timeout(Duration::from_millis(2_500)).send();
     let page: LoadPage = answer.await.ok()?.error_for_status().ok()?.json().await.ok()?;
     let LoadPage { capacity_kbps, reserved_kbps, sessions } = page;
     Some(Load { capacity_kbps, reserved_kbps, sessions, reckoned: false })
@@ -196,5 +211,24 @@ mod tests {
         assert_eq!(probes[KEPT - 1].result, Found::Waiting(700));
         assert_eq!(probes[KEPT - 2].result, Found::Byte(30));
         assert!(prober.of("e2", 0).0.is_empty());
+    }
+
+    #[test]
+    fn a_load_that_was_asked_for_earlier_and_comes_later_replaces_no_newer_one() {
+        let prober = Prober::default();
+        prober.begin("e1", 0);
+        let start = Instant::now();
+        let load = |sessions| Some(Load { sessions, ..Load::default() });
+        for (second, answer, known) in [
+            (1, load(1), load(1)),
+            (3, load(3), load(3)),
+            (2, load(2), load(3)),
+            (4, None, None),
+            (3, load(3), None),
+            (5, load(5), load(5)),
+        ] {
+            prober.carries("e1", start + Duration::from_secs(second), answer);
+            assert_eq!(prober.of("e1", 0).1, known, "{second}");
+        }
     }
 }

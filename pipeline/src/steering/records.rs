@@ -20,7 +20,9 @@ use crate::report::send::{Answer, send};
 const BATCH: usize = 50;
 /// Ids that may wait; beyond it the record that has waited longest is dropped.
 const CAPACITY: usize = 1_000;
+/// The wait after a failure; doubles up to [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 pub(super) const WITHIN: Duration = Duration::from_secs(5);
 
 /// The waiting records.
@@ -95,8 +97,30 @@ impl Records {
     }
 }
 
+/// A time in which the collector takes no records. Its beginning and its end are logged, so that a
+/// wrong key shows and does not fill the log.
+#[derive(Debug, Default)]
+struct Outage {
+    /// The last wait; none while the collector takes records.
+    pause: Option<Duration>,
+}
+
+impl Outage {
+    /// Whether this failure is the first, and how long to wait after it.
+    fn failed(&mut self) -> (bool, Duration) {
+        let pause = self.pause.map_or(PAUSE, |before| (before * 2).min(LONGEST_PAUSE));
+        (self.pause.replace(pause).is_none(), pause)
+    }
+
+    /// Ends it; whether there was one.
+    fn end(&mut self) -> bool {
+        self.pause.take().is_some()
+    }
+}
+
 /// Sends until aborted.
 pub(super) async fn post(records: Arc<Records>, collector: CollectorEndpoint, client: Client) {
+    let mut outage = Outage::default();
     loop {
         let batch = records.oldest();
         if batch.is_empty() || collector.url.is_empty() {
@@ -112,12 +136,29 @@ pub(super) async fn post(records: Arc<Records>, collector: CollectorEndpoint, cl
                 }
                 records.settle(&batch);
                 records.warned.store(false, Ordering::Relaxed);
+                if outage.end() {
+                    tracing::info!("the collector takes incidents and actions again");
+                }
             }
             Answer::Refused(status) => {
                 tracing::warn!(%status, "the collector refused control records for good");
                 records.settle(&batch);
             }
-            Answer::Later(_) => tokio::time::sleep(PAUSE).await,
+            Answer::Later(why) => {
+                let (first, pause) = outage.failed();
+                if first {
+                    // Without the query, which holds the key.
+                    let url = collector.url.split('?').next();
+                    tracing::warn!(
+                        why,
+                        url,
+                        "the collector takes no incidents and actions; they wait. Check that it \
+                         runs at this address and knows the `write_key` and `service_key` of \
+                         `steering`"
+                    );
+                }
+                tokio::time::sleep(pause).await;
+            }
         }
     }
 }
@@ -149,6 +190,22 @@ mod tests {
         assert_eq!((records.lost.get(), waiting.len()), (2, CAPACITY));
         let is_there = [0, 1, 2, 3, CAPACITY, CAPACITY + 1].map(|n| waiting.contains_key(&of(n)));
         assert_eq!(is_there, [false, true, false, true, true, true]);
+    }
+
+    #[test]
+    fn an_outage_begins_and_ends_once_and_its_waits_grow_to_a_bound() {
+        let mut outage = Outage::default();
+        for _ in 0..2 {
+            assert!(!outage.end());
+            let failed: Vec<(bool, u128)> = (0..7)
+                .map(|_| outage.failed())
+                .map(|(first, pause)| (first, pause.as_millis()))
+                .collect();
+            let (firsts, pauses): (Vec<bool>, Vec<u128>) = failed.into_iter().unzip();
+            assert_eq!(firsts, [true, false, false, false, false, false, false]);
+            assert_eq!(pauses, [500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
+            assert!(outage.end());
+        }
     }
 
     #[test]

@@ -46,12 +46,13 @@ impl History {
         Ok(self.folder(table).newest().await?.stored(&repairs).await?.unwrap_or(0))
     }
 
-    /// Repairs a table up to `to`, Unix s of log time. What is already repaired up to there stays
-    /// as it is.
+    /// Repairs a table up to `to`, Unix s of log time, with what changed since `from`. What is
+    /// already repaired up to `to` stays as it is. If it is repaired up to another moment than
+    /// `from`, another owner repaired it meanwhile, and a part of the change would count twice.
     pub async fn repair(
         &self,
         table: Table,
-        to: u64,
+        (from, to): (u64, u64),
         repair: &mut dyn Repair,
     ) -> Result<Repaired, HistoryError> {
         // Other upkeep waits meanwhile. New rows are still written, by threads that have less time
@@ -59,7 +60,7 @@ impl History {
         let _upkeep = self.shared.upkeep.lock().await;
         let repairs = repairs(&self.shared.log_id);
         let folder = self.folder(table).newest().await?;
-        if folder.stored(&repairs).await?.is_some_and(|repaired| repaired >= to) {
+        if !folder.awaits_repair(&repairs, (from, to)).await? {
             return Ok(Repaired::default());
         }
         let concerned = files(&folder)?.into_values().flatten();
@@ -99,8 +100,9 @@ impl History {
         let files = actions.len();
         self.shared.pass(Step::Repair(table))?;
         let _alone = self.shared.writer.lock().await;
+        // The commit is against the version that is checked here, or fails if that moment moved.
         let mut folder = self.folder(table).newest().await?;
-        if folder.stored(&repairs).await?.is_some_and(|repaired| repaired >= to) {
+        if !folder.awaits_repair(&repairs, (from, to)).await? {
             return Ok(Repaired::default());
         }
         if !folder.has_all(&actions)? {
@@ -129,6 +131,24 @@ fn repairs(log_id: &str) -> String {
 }
 
 impl Folder {
+    /// Whether the table is repaired up to `from`, and not up to `to` yet.
+    async fn awaits_repair(
+        &self,
+        repairs: &str,
+        (from, to): (u64, u64),
+    ) -> Result<bool, HistoryError> {
+        let stored = self.stored(repairs).await?.unwrap_or(0);
+        if stored >= to {
+            return Ok(false);
+        }
+        if stored != from {
+            let dir = self.dir.display();
+            let why = format!("{dir} is repaired up to {stored} and not {from}");
+            return Err(HistoryError::Moved(why));
+        }
+        Ok(true)
+    }
+
     async fn note_repair(
         &mut self,
         actions: Vec<Action>,

@@ -5,11 +5,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use deltalake::checkpoints;
 use deltalake::kernel::{Action, Remove, Transaction};
 use deltalake::protocol::DeltaOperation;
+use tallylight_schemas::clock::{Clock, WallClock};
 use tallylight_schemas::tables::{HOUR, Table};
 
 use super::file::{self, failed};
@@ -217,12 +218,16 @@ impl History {
     /// their writing and, where a commit removed them, their removal ([`Folder::commit_as`] renews
     /// their modification time) are longer ago than the grace period.
     async fn sweep(&self, table: Table, tended: &mut Tended) -> Result<(), HistoryError> {
+        // Ages are as of before the table is read: however long this process stalls after that,
+        // files that other owners commit meanwhile are not old.
+        let now = Duration::from_micros(u64::try_from(WallClock.now_us()).unwrap_or(0));
+        let grace = Duration::from_secs(self.shared.settings.grace_s);
+        let until = UNIX_EPOCH + now.saturating_sub(grace);
         let folder = self.folder(table).newest().await?;
         let named: HashSet<String> =
             files(&folder)?.into_values().flatten().map(|file| file.path).collect();
-        let grace = Duration::from_secs(self.shared.settings.grace_s);
         let dir = folder.dir.clone();
-        let swept = tokio::task::spawn_blocking(move || sweep(&dir, &named, grace));
+        let swept = tokio::task::spawn_blocking(move || sweep(&dir, &named, until));
         tended.deleted +=
             swept.await.map_err(|error| HistoryError::Unavailable(error.to_string()))??;
         Ok(())
@@ -249,7 +254,8 @@ pub(super) fn number_of(hour: &str) -> Option<i64> {
     number
 }
 
-fn sweep(dir: &Path, named: &HashSet<String>, grace: Duration) -> Result<u64, HistoryError> {
+/// Deletes the files below a folder that are not named and were last modified `until` then.
+fn sweep(dir: &Path, named: &HashSet<String>, until: SystemTime) -> Result<u64, HistoryError> {
     let mut deleted = 0;
     for hour in fs::read_dir(dir).map_err(|error| failed(dir, &error))?.flatten() {
         let name = hour.file_name().to_string_lossy().into_owned();
@@ -258,8 +264,8 @@ fn sweep(dir: &Path, named: &HashSet<String>, grace: Duration) -> Result<u64, Hi
         }
         for file in fs::read_dir(hour.path()).into_iter().flatten().flatten() {
             let path = format!("{name}/{}", file.file_name().to_string_lossy());
-            let age = file.metadata().and_then(|data| data.modified()).map(|at| at.elapsed());
-            let old = matches!(age, Ok(Ok(age)) if age >= grace);
+            let modified = file.metadata().and_then(|data| data.modified());
+            let old = modified.is_ok_and(|at| at <= until);
             if !named.contains(&path) && old && fs::remove_file(file.path()).is_ok() {
                 deleted += 1;
             }
@@ -268,4 +274,23 @@ fn sweep(dir: &Path, named: &HashSet<String>, grace: Duration) -> Result<u64, Hi
         let _ = fs::remove_dir(hour.path());
     }
     Ok(deleted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_written_after_the_table_was_read_stay_however_late_the_folders_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let hour = dir.path().join("hour=2026-11-18T07");
+        fs::create_dir(&hour).unwrap();
+        let read_s = 1_000_000;
+        let at = |s| UNIX_EPOCH + Duration::from_secs(s);
+        for (name, s) in [("orphan", read_s - 1), ("successor", read_s + 1)] {
+            fs::File::create(hour.join(name)).unwrap().set_modified(at(s)).unwrap();
+        }
+        assert_eq!(sweep(dir.path(), &HashSet::new(), at(read_s)).unwrap(), 1);
+        assert!(hour.join("successor").exists());
+    }
 }

@@ -46,6 +46,17 @@ impl Progress {
         self.rows().map(|row| row.log_time).max()
     }
 
+    /// The log time, Unix µs, that more than half of the partitions have reached: the lower median.
+    /// One that never reported has reached nothing, or the first to report would decide alone.
+    pub(super) fn middle_log_time(&self) -> Option<i64> {
+        let mut reached: Vec<i64> = self.rows().map(|row| row.log_time).collect();
+        reached.sort_unstable();
+        let all = usize::from(self.partitions());
+        let missing = all.saturating_sub(reached.len());
+        let middle = (all.saturating_sub(1) / 2).checked_sub(missing)?;
+        reached.get(middle).copied()
+    }
+
     /// Every partition has been counted up to this time, Unix µs; `None` while one is missing.
     pub fn complete_up_to(&self) -> Option<i64> {
         self.least(|row| row.log_time)

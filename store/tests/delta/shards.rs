@@ -1,14 +1,17 @@
 //! Tables with several writers, each of which writes the rows of its own shard.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use tallylight_schemas::ident::Shard;
 use tallylight_schemas::tables::Table;
-use tallylight_store::history::{History, HistoryError, Repair};
-use tokio::task::JoinSet;
+use tallylight_store::history::{Faults, History, HistoryError, Repair, Step};
+use tokio::runtime::Handle;
+use tokio::task::{JoinSet, block_in_place};
 
 use super::kit::{TestHistory, events, panes, total};
+use super::spoilt::ExtraRows;
 
 fn shard(number: u16) -> Shard {
     Shard::new(number, 3).unwrap()
@@ -107,6 +110,37 @@ async fn a_former_owner_removes_no_file_of_its_successor() {
     assert_eq!(total(&before, Table::PlayerEvents).await, 3);
 }
 
+/// Another owner, who repairs a table up to 70 just before this one commits its repair.
+#[derive(Debug)]
+struct Overtaking(History);
+
+impl Faults for Overtaking {
+    fn pass(&self, step: Step) -> Result<(), String> {
+        let Step::Repair(table) = step else { return Ok(()) };
+        let mut extra = ExtraRows(vec![7]);
+        let repair = self.0.repair(table, (0, 70), &mut extra);
+        let repaired = block_in_place(|| Handle::current().block_on(repair));
+        repaired.map(|_| ()).map_err(|error| error.to_string())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repair_from_a_moment_that_another_owner_moved_adds_nothing() {
+    let kit = TestHistory::new();
+    let other = kit.open().await.unwrap().of_changing_owners();
+    let faults = Arc::new(Overtaking(other.clone())) as Arc<dyn Faults>;
+    let owner = kit.open_with("log", Some(faults)).await.unwrap().of_changing_owners();
+    // The first time, the other repairs it after this one has looked.
+    for _ in 0..2 {
+        let mut extra = ExtraRows(vec![7]);
+        let error = owner.repair(Table::Playback, (0, 80), &mut extra).await.unwrap_err();
+        assert!(matches!(error, HistoryError::Moved(_)), "{error}");
+        assert_eq!(total(&other, Table::Playback).await, 1);
+    }
+    owner.repair(Table::Playback, (70, 80), &mut Unchanged).await.unwrap();
+    assert_eq!(owner.repaired(Table::Playback).await.unwrap(), 80);
+}
+
 /// A repair that changes nothing.
 struct Unchanged;
 
@@ -130,7 +164,7 @@ async fn the_repaired_range_is_known_to_all_writers_and_readers() {
     let histories = all(&kit).await;
     histories[1].add(Table::PlayerEvents, 0, 7, events(1));
     histories[1].commit(1).await.unwrap();
-    histories[2].repair(Table::Playback, 70, &mut Unchanged).await.unwrap();
+    histories[2].repair(Table::Playback, (0, 70), &mut Unchanged).await.unwrap();
     let reader = History::open_read_only(&kit.dir()).await.unwrap();
     for history in histories.iter().chain([&reader]) {
         assert_eq!(history.repaired(Table::Playback).await.unwrap(), 70);

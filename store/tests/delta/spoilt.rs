@@ -68,7 +68,7 @@ async fn the_expired_range_never_shrinks() {
 }
 
 /// A repair that adds a row for each of these hours.
-struct ExtraRows(Vec<i64>);
+pub struct ExtraRows(pub Vec<i64>);
 
 impl Repair for ExtraRows {
     fn concerns(&self, _: Option<(i64, i64)>) -> bool {
@@ -93,12 +93,12 @@ async fn a_repair_adds_no_rows_to_hours_beyond_the_caps() {
     let hour = T0 / 3_600_000_000;
     let mut extra = ExtraRows(vec![hour - 200_000, hour - 11, hour - 10, hour]);
     let to = T0.unsigned_abs() / 1_000_000;
-    let repaired = history.repair(Table::Playback, to, &mut extra).await.unwrap();
+    let repaired = history.repair(Table::Playback, (0, to), &mut extra).await.unwrap();
     assert_eq!((repaired.files, repaired.left_out), (2, 2));
     assert_eq!(total(&history, Table::Playback).await, 2);
     // A table that is kept longer gets them.
     let mut extra = ExtraRows(vec![hour - 11]);
-    let repaired = history.repair(Table::Playback1m, to, &mut extra).await.unwrap();
+    let repaired = history.repair(Table::Playback1m, (0, to), &mut extra).await.unwrap();
     assert_eq!((repaired.files, repaired.left_out), (1, 0));
 }
 

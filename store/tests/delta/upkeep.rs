@@ -196,7 +196,7 @@ async fn commits_continue_while_small_files_are_joined() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commits_continue_while_files_are_repaired() {
     let table = Table::PlayerEvents;
-    let repair = async move |history: History| history.repair(table, 70, &mut Unchanged).await;
+    let repair = async move |history: History| history.repair(table, (0, 70), &mut Unchanged).await;
     let written = commit_beside(Step::Repair(table), repair).await;
     assert_eq!(written.unwrap().files, 16, "eight files, and eight replacements");
 }
@@ -238,7 +238,7 @@ async fn files_that_were_joined_or_repaired_stay_for_the_grace_period_too() {
     let tended = history.tend(101).await.unwrap();
     assert_eq!((tended.joined, tended.deleted, parquet_files(&dir)), (8, 0, 9));
     back_date(&dir);
-    history.repair(Table::PlayerEvents, 70, &mut Unchanged).await.unwrap();
+    history.repair(Table::PlayerEvents, (0, 70), &mut Unchanged).await.unwrap();
     // Files that were joined a day ago are deleted; the repaired one may still be read.
     let tended = history.tend(101).await.unwrap();
     assert_eq!((tended.deleted, parquet_files(&dir)), (8, 2));

@@ -64,6 +64,9 @@ pub struct Written {
     whole: usize,
     /// The partitions that are begun: their positions, and everything but their sessions.
     begun: Vec<(u64, PartitionState)>,
+    /// Parts that could not be read before the last of these began: those that came later are
+    /// counted when they are read again.
+    bad_parts: Option<u64>,
 }
 
 /// Everything but the sessions.
@@ -78,6 +81,7 @@ impl Written {
     pub fn begin(&mut self) {
         self.whole = 0;
         self.begun.clear();
+        self.bad_parts = None;
     }
 
     /// Writes this many more sessions; partitions are at `position`, between two entries. Answers
@@ -88,6 +92,7 @@ impl Written {
         position: u64,
         mut sessions: usize,
     ) -> postcard::Result<bool> {
+        let bad_parts = partitions.bad_parts();
         let states = partitions.states_mut();
         self.sessions.resize_with(states.len(), Vec::new);
         while let (Some(state), Some(bytes)) =
@@ -98,6 +103,7 @@ impl Written {
                     return Ok(false);
                 }
                 self.begun.push((position, state.begin_copy(std::mem::take(bytes))));
+                self.bad_parts = Some(bad_parts);
                 sessions = sessions.saturating_sub(BESIDES);
             }
             let Some(copy) = state.go_on_copying(&mut sessions) else { return Ok(false) };
@@ -108,14 +114,15 @@ impl Written {
     }
 
     /// Takes everything that belongs to no partition, as it is at this moment, after all
-    /// partitions.
+    /// partitions; but bad parts as of the last partition's moment.
     pub fn end(
         &mut self,
         partitions: &Partitions,
         settle: &Settle,
         tables: &[u64],
     ) -> postcard::Result<Rest> {
-        let head = HeadRef { settle, tables, bad_parts: partitions.bad_parts() };
+        let bad_parts = self.bad_parts.take().unwrap_or_else(|| partitions.bad_parts());
+        let head = HeadRef { settle, tables, bad_parts };
         let head = postcard::to_extend(&head, Vec::new())?;
         Ok(Rest { head, partitions: std::mem::take(&mut self.begun) })
     }
@@ -189,4 +196,40 @@ fn trimmed(mut bytes: Vec<u8>) -> Vec<u8> {
         bytes.shrink_to_fit();
     }
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tallylight_eventlog::{Entry, Part};
+    use tallylight_schemas::record::Kind;
+
+    use super::*;
+    use crate::pure::limits::Limits;
+
+    /// An entry of a part that cannot be read.
+    fn bad(offset: u64) -> Entry {
+        let payload = Bytes::from_static(b"damaged");
+        let part = Part { kind: Kind::Player.code(), ranges: Vec::new(), payload };
+        Entry { offset, appended_at_us: 1, parts: vec![part] }
+    }
+
+    #[test]
+    fn a_bad_part_that_is_read_again_after_a_restart_is_counted_once() {
+        let mut partitions = Partitions::new(2, &Limits::default());
+        let mut written = Written::default();
+        written.begin();
+        // One partition is as of before the first entry, the other as of after it.
+        assert!(!written.go_on(&mut partitions, 0, 1).unwrap());
+        partitions.entry(&bad(0));
+        assert!(written.go_on(&mut partitions, 1, 1).unwrap());
+        partitions.entry(&bad(1));
+        let rest = written.end(&partitions, &Settle::default(), &[]).unwrap();
+        let bytes = written.pieces(&rest).unwrap().concat();
+        let mut again = State::read(&bytes).unwrap().partitions;
+        assert_eq!((again.position(), again.bad_parts()), (0, 1));
+        again.entry(&bad(0));
+        again.entry(&bad(1));
+        assert_eq!((again.bad_parts(), partitions.bad_parts()), (2, 2));
+    }
 }

@@ -70,7 +70,8 @@ pub async fn repair(
         if table == Table::Sessions {
             done.sessions = now.sessions.len() as u64;
         }
-        let mended = history.repair(table, now_s, &mut change).await?;
+        let before_s = u64::try_from(moments.all[at].div_euclid(1_000_000)).unwrap_or(0);
+        let mended = history.repair(table, (before_s, now_s), &mut change).await?;
         done.files += mended.files as u64;
         done.rows_left_out += mended.left_out as u64;
     }

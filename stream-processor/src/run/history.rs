@@ -18,16 +18,16 @@ impl Processor {
     /// and not before: a processor that starts from an earlier snapshot finds the gap again.
     pub(super) fn go_to(&mut self, next: u64) {
         let from = self.position;
-        self.position = from.max(next);
-        self.partitions.lose(self.position - from);
-        // After a rewind the same gap is passed again.
-        let from = from.max(self.lost_up_to);
-        let news = self.position.saturating_sub(from);
-        if news > 0 {
-            self.lost_up_to = self.position;
-            self.lost_entries += news;
+        if next <= from {
+            return;
+        }
+        self.position = next;
+        self.partitions.lose(next - from);
+        for new in self.gaps.add(from..next) {
+            let entries = new.end - new.start;
+            self.lost_entries += entries;
             if let Some(archive) = &mut self.archive {
-                archive.lose(from, news);
+                archive.lose(new.start, entries);
             }
         }
     }

@@ -5,27 +5,12 @@ use tallylight_schemas::record::EVENTS;
 use super::Processor;
 use crate::queries::ProcessorStats;
 
-/// Clock differences below this are ignored, µs.
-const AHEAD_US: i64 = 2_000_000;
-
 impl Processor {
-    /// Logs once that log time is ahead of this machine's clock: records of collectors whose clocks
-    /// are right arrive late by it.
-    fn compare_clocks(&mut self, behind_us: i64) {
-        if behind_us < -AHEAD_US && !std::mem::replace(&mut self.said_ahead, true) {
-            tracing::error!(
-                ahead_ms = -behind_us / 1_000,
-                "log time is ahead of this clock: one collector's clock is fast, or this one's is slow; \
-                 records of collectors that are on time come late by it (docs/kafka.md, Clocks)"
-            );
-        }
-    }
-
     /// Publishes the state, after each turn of the loop.
     pub(super) fn show(&mut self) {
         let log_time_us = self.partitions.log_us();
         let behind = self.parts.clock.now_us() - log_time_us;
-        self.compare_clocks(behind);
+        self.compare_log_time(behind);
         let states = self.partitions.states();
         let sessions: usize = states.iter().map(|state| state.open_sessions()).sum();
         // Read on its own: a borrow held until the log is asked below would block an append.

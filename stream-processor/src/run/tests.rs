@@ -189,10 +189,16 @@ async fn a_gap_of_the_log_is_noted_where_it_is_and_told_once() {
     assert_eq!(progress_of_first, [(1, 0), (2, 0), (6, 3)]);
 
     // Back to where it began: the state has them once, and they are not counted again.
-    (processor.position, processor.partitions, processor.covered) = (0, before, 9);
+    (processor.position, processor.partitions, processor.covered) = (0, before.clone(), 9);
     processor.take(with_gaps(), &cancel).await.unwrap();
     assert_eq!((processor.position, processor.lost_entries), (9, 6));
     let rest = Batch { entries: vec![entry(9)], next: 10, lost: 0 };
     processor.take(rest, &cancel).await.unwrap();
     assert_eq!(progress(&log).await.last(), Some(&(10, 6)));
+
+    // Back again, and meanwhile two more are gone, before those that were counted.
+    (processor.position, processor.partitions, processor.covered) = (0, before, 10);
+    let shorter = Batch { entries: vec![entry(3)], next: 4, lost: 3 };
+    processor.take(shorter, &cancel).await.unwrap();
+    assert_eq!((processor.position, processor.lost_entries), (4, 8));
 }

@@ -80,6 +80,38 @@ fn a_beginning_that_comes_too_late_counts_no_record_twice() {
     assert_eq!((rows.iter().map(|row| row.events).sum::<u64>(), panes.events), (7, 7));
 }
 
+#[test]
+fn records_of_the_playback_before_the_last_are_told_apart_after_that_is_forgotten() {
+    let played = |at: i64, records: i64| {
+        let sta = |n: i64| match n {
+            0 => "s",
+            _ if n + 1 == records => "e",
+            _ => "p",
+        };
+        let states: Vec<_> = (0..records).map(|n| (at + n * 1_000, sta(n))).collect();
+        story(&states)
+    };
+    let mut first = played(0, 21);
+    let never_sent = first.remove(3);
+    let mut world = World::default();
+    world.beacons(&first);
+    // The first is a tombstone by then, and the third begins while the second is kept whole.
+    world.beacons(&played(800_000, 6));
+    world.beacons(&story(&[(1_000_000, "s")]));
+    assert_eq!(world.sessions().iter().map(|row| row.epoch).collect::<Vec<_>>(), [1, 2]);
+    world.tick_to(1_550_000);
+    assert_eq!(world.session().epoch, 2);
+    let fates = |world: &World| (world.state.tally().duplicate, world.state.tally().late);
+    assert_eq!(fates(&world), (0, 0));
+    let late = |beacon: &Beacon| Beacon { delay: 1_550_000 - beacon.ts, ..beacon.clone() };
+    // Its number 12 was not sent in the second playback, and number 3 was.
+    let sent = first.iter().find(|beacon| beacon.sn == 12).unwrap();
+    world.beacons(&[late(sent)]);
+    assert_eq!(fates(&world), (1, 0));
+    world.beacons(&[late(&never_sent)]);
+    assert_eq!(fates(&world), (1, 1));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

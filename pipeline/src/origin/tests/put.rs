@@ -1,4 +1,4 @@
-use super::support::{K, World};
+use super::support::{K, World, until};
 use crate::mp4::sample;
 
 #[tokio::test]
@@ -117,8 +117,43 @@ async fn large_bodies_bad_inits_and_other_ladders_are_refused() {
     let text = serde_json::to_vec(&ladder).unwrap();
     assert_eq!(world.put("/live/demo/ladder.json", text.clone()).await, 409);
     world.clock.advance_us(130_000_000);
-    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
-    assert_eq!(world.put("/live/demo/ladder.json", text).await, 201);
+    // Once the sweep has dropped what the window does not have any more.
+    let is_taken = async || world.put("/live/demo/ladder.json", text.clone()).await == 201;
+    until("another ladder", is_taken).await;
+}
+
+#[tokio::test]
+async fn pipelines_are_bounded_for_each_segment_and_those_of_the_settings_have_a_place() {
+    let data = tempfile::tempdir().unwrap();
+    let world = World::start(data.path(), 2_040).await;
+    world.announce().await;
+    assert_eq!(world.publish("v-360", K).await, 201);
+    let put = async |k: u64, pipeline: &str| {
+        let facts = [("Tallylight-Pipeline", pipeline), ("Tallylight-Defect", "frozen")];
+        world.offer("v-360", k, world.segment("v-360", k), &facts).await
+    };
+    // One segment is fixed, the other is open.
+    for k in [K, K + 1] {
+        for n in 0..16 {
+            assert_eq!(put(k, &format!("P{n}")).await.status(), 202, "{k} {n}");
+        }
+        let refused = put(k, "P16").await;
+        assert_eq!(refused.status(), 507, "{k}");
+        let said = refused.text().await.unwrap();
+        assert!(said.contains("problem:too-many") && said.contains("`pipelines`"), "{said}");
+        for known in ["P3", "B"] {
+            assert_eq!(put(k, known).await.status(), 202, "{k} {known}");
+        }
+    }
+    assert_eq!(world.publish("v-360", K + 1).await, 201);
+    assert_eq!(world.publish("audio", K).await, 201);
+    let page = world.get("/live/demo/segments.json").await;
+    let page: crate::origin::SegmentsPage = page.json().await.unwrap();
+    let row = page.segments.iter().find(|row| (row.track.as_str(), row.k) == ("v-360", K));
+    assert_eq!(row.map(|row| row.copies.len()), Some(18));
+    let metrics = world.get("/metrics").await.text().await.unwrap();
+    let counted = r#"tallylight_origin_requests_total{method="PUT",status="507"} 2"#;
+    assert!(metrics.contains(counted), "{metrics}");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-use super::support::{K, World, header};
+use super::support::{K, World, header, until};
 use crate::mp4::sample;
 
 #[tokio::test]
@@ -84,8 +84,7 @@ async fn segments_that_left_the_window_leave_the_disk() {
     let file = data.path().join(format!("demo/v-360/{K}.m4s"));
     assert!(file.exists());
     world.clock.advance_us(130_000_000);
-    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
-    assert!(!file.exists());
+    until("a removed file", async || !file.exists()).await;
     world.stop().await;
 
     // A body without its choice was never served and is removed; so is a damaged one.
@@ -119,8 +118,8 @@ async fn unneeded_init_segments_make_room_for_others() {
     tokio::time::sleep(std::time::Duration::from_secs(4)).await;
     assert_eq!(world.status(&path(1)).await, 200, "segments of its time are in the window");
     world.clock.advance_us(30_000_000);
-    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
-    assert_eq!((world.status(&path(1)).await, file(1).exists()), (404, false));
+    let gone = async || world.status(&path(1)).await == 404 && !file(1).exists();
+    until("an init that is gone", gone).await;
     assert_eq!(world.status(&path(2)).await, 200, "it came again");
     assert_eq!(world.put(&path(16), sample::init(0)).await, 201);
     let named = (world.status(&path(360)).await, file(360).exists());
@@ -132,7 +131,7 @@ async fn unneeded_init_segments_make_room_for_others() {
     assert_eq!(world.status(&path(16)).await, 200);
     assert_eq!(world.get("/live/demo/ladder.json").await.status(), 200);
     world.clock.advance_us(130_000_000);
-    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
-    assert_eq!((world.status(&path(16)).await, file(16).exists()), (404, false));
+    let gone = async || world.status(&path(16)).await == 404 && !file(16).exists();
+    until("an init that is gone, again", gone).await;
     assert_eq!(world.get("/live/demo/ladder.json").await.status(), 200);
 }

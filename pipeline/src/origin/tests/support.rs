@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::{Client, Response, StatusCode};
 use tallylight_schemas::clock::{Clock, ManualClock};
@@ -31,6 +32,39 @@ pub(crate) struct World {
 /// `ms` after the start of segment `K`.
 pub(crate) fn at(ms: i64) -> i64 {
     Grid::DEMO.start_us(K) + ms * 1_000
+}
+
+/// Gives requests time to arrive where they wait. In steps: if the machine stands still, a single
+/// pause is over before anything has moved, while each of these lets all that is ready go on.
+pub(crate) async fn arrive() {
+    for _ in 0..50 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Waits until `is` holds.
+pub(crate) async fn until(what: &str, is: impl AsyncFn() -> bool) {
+    for _ in 0..1_500 {
+        if is().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{what}: it did not come to that");
+}
+
+/// Runs at most three times what must take less than `bound`. If the machine stands still for a
+/// moment, one run takes longer; what is slow by itself is slow each time.
+pub(crate) async fn within(bound: Duration, run: impl AsyncFn() -> Duration) {
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let took = run().await;
+        if took < bound {
+            return;
+        }
+        seen.push(took);
+    }
+    panic!("not within {bound:?}: {seen:?}");
 }
 
 impl World {

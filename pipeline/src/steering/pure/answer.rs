@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use super::health::{EdgeState, Health};
 use super::inputs::Inputs;
-use super::plan::load_after;
+use super::plan;
 use super::returning::most_kbps;
 use super::share::Pathway;
 use super::state::{BACK_MS, State};
@@ -63,11 +63,11 @@ pub fn take_back(state: &mut State, edge: &str) {
     }
 }
 
-/// Whether all sessions sent to an edge fit its nominal capacity: some of them fled, and their load
-/// does not show there yet.
+/// Whether all sessions sent to an edge fit into it: some of them fled, and their load does not
+/// show there yet.
 fn has_room(state: &State, inputs: &Inputs, edge: &str) -> bool {
     let added = inputs.missing_at(edge) as f64 * most_kbps(state, inputs, edge);
-    load_after(state, inputs, edge, added).is_some_and(|load| load <= 1.0)
+    plan::has_room(state, inputs, edge, added)
 }
 
 /// Closes and opens edges by their current health.

@@ -1,6 +1,6 @@
 //! What an operator does: take, undo or dismiss an action, change the mode, own an incident.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tallylight_schemas::control::{ActionKind, ActionRow, ActionState, IncidentState};
 
 use super::act;
@@ -37,6 +37,7 @@ pub fn set_mode(state: &mut State, mode: Mode, by: &str, now_ms: i64, out: &mut 
     row.undo = Some(format!("Set it to {before} again"));
     row.state = ActionState::Taken;
     let mut evidence = Evidence::default();
+    evidence.add("Mode", mode_word(mode)).was(Some(before.to_owned()));
     evidence.add("Set by", by);
     row.evidence = evidence.text();
     state.mode = mode;
@@ -58,6 +59,14 @@ pub fn set_mode(state: &mut State, mode: Mode, by: &str, now_ms: i64, out: &mut 
             state.put_action(row, now_ms, out);
         }
     }
+}
+
+/// The mode before a change of it: the earlier value in its evidence. Records of earlier versions
+/// name it in their title only.
+fn mode_before(row: &ActionRow) -> Option<Mode> {
+    let facts: Vec<Value> = serde_json::from_str(&row.evidence).unwrap_or_default();
+    let was = facts.iter().find_map(|fact| fact["was"].as_str());
+    was.or_else(|| row.title.split(' ').nth(3)).and_then(mode_of)
 }
 
 /// Applies a command to an existing action.
@@ -167,8 +176,7 @@ fn undo(
             state.put_action(row, now_ms, out);
         }
         ActionKind::SetMode => {
-            let words = row.title.split(' ').nth(3).unwrap_or("");
-            let before = mode_of(words)
+            let before = mode_before(&row)
                 .ok_or_else(|| Refused::Conflict("its earlier mode is not known".into()))?;
             row.state = ActionState::Undone;
             row.outcome = Some(format!("Undone by {by}"));
@@ -196,7 +204,7 @@ pub fn on_incident(
     let mut row = row.ok_or_else(|| Refused::Unknown(format!("there is no incident {id:?}")))?;
     if text.is_some_and(|text| json!(text).to_string().len() > incidents::NOTE_BYTES) {
         let most = incidents::NOTE_BYTES;
-        return Err(Refused::Invalid(format!("note: at most {most} bytes; write several")));
+        return Err(Refused::Invalid(format!("note: at most {most} bytes as JSON; write several")));
     }
     if let Some(text) = text {
         incidents::note(&mut row, by, text, now_ms);

@@ -18,8 +18,8 @@ pub struct Inputs {
     pub pipelines: BTreeMap<String, Pipeline>,
     /// By name, from the rows of the last half minute.
     pub devices: BTreeMap<String, Device>,
-    /// The bitrate of a viewer on the top rung, kbps, which is the most that a viewer takes; 0 if
-    /// unknown.
+    /// The bitrate of a viewer on the top rung of any stream, kbps, which is the most that a viewer
+    /// takes; 0 while one of the streams is unknown.
     pub top_kbps: u64,
     /// Whether manifests name low pathways on which viewers can be kept.
     pub low: bool,

@@ -106,14 +106,16 @@ fn no_part(state: &State, inputs: &Inputs, request: &Manual) -> String {
         return format!("all viewers of edge {} are moved or capped already", request.target);
     }
     let Some(to) = &request.to else {
-        return "no other edge is healthy and has room within its nominal capacity".into();
+        return "no other edge is healthy and has room within what steering may fill of it".into();
     };
     match state.edges.get(to) {
         None => format!("there is no edge {to:?}"),
         Some(edge) if edge.health != Health::Good || edge.symptom_at.is_some() => {
             format!("edge {to} is not healthy: {}", edge.why)
         }
-        Some(_) => format!("there is no room at edge {to} within its nominal capacity"),
+        Some(_) => {
+            format!("there is no room at edge {to} within what steering may fill of its capacity")
+        }
     }
 }
 

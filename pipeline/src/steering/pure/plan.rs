@@ -151,10 +151,7 @@ pub fn room(
         return Room::default();
     }
     let Some(load) = inputs.load(target) else { return Room::default() };
-    let usable = capacity(state, inputs, target)
-        * f64::from(100 - state.policy.keep_free_pct.min(100))
-        / 100.0;
-    let mut free = usable - load.reserved_kbps as f64;
+    let mut free = usable(state, inputs, target) - load.reserved_kbps as f64;
     if state.edges.get(target).is_some_and(|target| target.avoided) {
         // Its own viewers that fled come back to it first.
         free -= inputs.missing_at(target) as f64 * each;
@@ -171,8 +168,21 @@ pub fn room(
     Room { free: (free + fled).max(0.0), fled }
 }
 
+/// Whether an edge has room for this many kbps more, within what steering may fill of it.
+pub fn has_room(state: &State, inputs: &Inputs, edge: &str, added: f64) -> bool {
+    let fits = |reserved: u64| reserved as f64 + added <= usable(state, inputs, edge);
+    inputs.load(edge).is_some_and(|load| fits(load.reserved_kbps))
+}
+
+/// What steering may fill of an edge's capacity, kbps, whoever it sends there: viewers that are
+/// moved, brought back, or let back after they fled.
+fn usable(state: &State, inputs: &Inputs, edge: &str) -> f64 {
+    let share = f64::from(100 - state.policy.keep_free_pct.min(100));
+    capacity(state, inputs, edge) * share / 100.0
+}
+
 /// The capacity of an edge: the smaller of its own report and the settings.
-pub fn capacity(state: &State, inputs: &Inputs, edge: &str) -> f64 {
+fn capacity(state: &State, inputs: &Inputs, edge: &str) -> f64 {
     let reported = inputs.load(edge).map(|load| load.capacity_kbps);
     reported.filter(|kbps| *kbps > 0).map_or(u64::MAX, |kbps| kbps).min(state.capacity(edge)) as f64
 }

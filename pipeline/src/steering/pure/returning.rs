@@ -8,7 +8,7 @@ use super::answer;
 use super::health::{Health, rebuffering};
 use super::inputs::{Inputs, Moves};
 use super::places::inside;
-use super::plan::{at_most_top, load_after};
+use super::plan::{self, at_most_top, load_after};
 use super::state::{BACK_MS, Effect, State, Watch};
 use super::words::{Evidence, percent, seconds, viewers};
 
@@ -40,16 +40,15 @@ pub fn fits(state: &State, inputs: &Inputs, home: &str, moves: &[ActionRow]) -> 
     }
     if !has_room(state, inputs, home, moves) {
         return Err(format!(
-            "there is no room at edge {home} for them within its nominal capacity"
+            "there is no room at edge {home} for them within what steering may fill of its capacity"
         ));
     }
     Ok(())
 }
 
-/// Whether the viewers that these moves sent away fit the nominal capacity of their home.
+/// Whether the viewers that these moves sent away fit into their home.
 fn has_room(state: &State, inputs: &Inputs, home: &str, moves: &[ActionRow]) -> bool {
-    let added = kbps_of(state, inputs, home, moves);
-    load_after(state, inputs, home, added).is_some_and(|load| load <= 1.0)
+    plan::has_room(state, inputs, home, kbps_of(state, inputs, home, moves))
 }
 
 /// What those viewers will take there, kbps: capped viewers have it already.

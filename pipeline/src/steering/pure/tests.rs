@@ -5,6 +5,7 @@ mod fled;
 mod fleet;
 mod guards;
 mod incident_notes;
+mod keep_free;
 mod masks;
 mod operator;
 mod remembered;

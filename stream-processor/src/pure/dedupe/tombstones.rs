@@ -48,6 +48,11 @@ impl Tombstone {
         }
     }
 
+    /// Adds the playbacks of another tombstone of the same sid.
+    pub fn bury_all(&mut self, other: Self) {
+        other.0.into_iter().for_each(|past| self.bury(past));
+    }
+
     /// Number of the newest playback.
     pub fn epoch(&self) -> u32 {
         self.0.last().map_or(0, |past| past.epoch)

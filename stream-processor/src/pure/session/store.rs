@@ -229,19 +229,20 @@ impl Sessions {
             Queue::Closed(at) => self.closed.remove(&(at, slot)),
         };
         self.free.push(slot);
+        // Its own past goes on together with those of the playbacks before it.
+        let mut before = epoch.kin.take().and_then(|kin| kin.before).unwrap_or_default();
+        before.bury(past);
         if !is_newest {
             let newest = self.find(&tenant, &sid);
             if let Some(successor) = newest.and_then(|at| self.slots.get_mut(at)) {
                 let kin = successor.kin_mut();
                 kin.previous = kin.previous.filter(|previous| *previous != slot);
-                kin.before.get_or_insert_default().bury(past);
+                kin.before.get_or_insert_default().bury_all(before);
             }
             return;
         }
         self.slots.unname(slot, &epoch);
         let hash = ident::hash(&tenant, &sid);
-        let mut before = epoch.kin.and_then(|kin| kin.before).unwrap_or_default();
-        before.bury(past);
         self.stones.insert(hash, before, self.limits.tombstones);
     }
 

@@ -39,7 +39,7 @@ async fn a_broken_row_is_named() {
     let (life, known) = live_alone(dir.path(), &facts(8, 6, |_| 0), None).await;
     let found = audit(&life.history, known).await;
     assert_eq!((found.drift, found.late), (0, 0));
-    life.history.repair(Table::Playback, 1, &mut Broken::default()).await.unwrap();
+    life.history.repair(Table::Playback, (0, 1), &mut Broken::default()).await.unwrap();
     let found = audit(&life.history, known).await;
     let drifting: Vec<&Report> = found.reports.iter().filter(|report| report.drift > 0).collect();
     assert_eq!((drifting.len(), drifting[0].drift, drifting[0].table.as_str()), (1, 1, "playback"));

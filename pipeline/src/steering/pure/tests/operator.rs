@@ -5,6 +5,7 @@ use tallylight_schemas::control::{ActionKind, ActionState, IncidentState};
 use super::fleet::{EACH, Fleet, copies};
 use crate::origin::CopyState::Frozen;
 use crate::steering::pure::command::{self, Refused};
+use crate::steering::pure::incidents::NOTE_BYTES;
 use crate::steering::pure::manual::{Manual, manual, preview};
 use crate::steering::settings::Mode;
 
@@ -40,6 +41,24 @@ fn one_mode_is_in_force_and_its_undo_brings_the_one_before_back() {
     let taken = fleet.actions(ActionState::Taken);
     assert_eq!(taken.iter().map(|row| row.target.as_str()).collect::<Vec<_>>(), ["observe"]);
     assert_eq!(fleet.state.mode, Mode::Observe);
+}
+
+#[test]
+fn the_mode_before_is_known_whatever_a_title_says_and_from_old_records_too() {
+    let undone = |evidence: Option<&str>, title: Option<&str>| {
+        let mut fleet = Fleet::new(0, 250, 250);
+        set(&mut fleet, Mode::Observe);
+        set(&mut fleet, Mode::Advise);
+        let id = fleet.actions(ActionState::Taken)[0].id.clone();
+        let row = fleet.state.actions.get_mut(&id).unwrap();
+        row.evidence = evidence.map_or(row.evidence.clone(), str::to_owned);
+        row.title = title.map_or(row.title.clone(), str::to_owned);
+        tell(&mut fleet, &id, "undo").map(|()| fleet.state.mode)
+    };
+    let old = r#"[{"what":"Set by","value":"operator"}]"#;
+    assert_eq!(undone(None, Some("Now it advises")), Ok(Mode::Observe));
+    assert_eq!(undone(Some(old), None), Ok(Mode::Observe));
+    assert!(matches!(undone(Some(old), Some("Now it advises")), Err(Refused::Conflict(_))));
 }
 
 #[test]
@@ -218,6 +237,22 @@ fn a_mask_is_offered_again_after_steering_observed_and_never_of_the_last_pipelin
     assert!(matches!(tell(&mut fleet, &again.id, "take"), Err(Refused::Conflict(_))));
     fleet.pipelines.get_mut("B").unwrap().masked = false;
     tell(&mut fleet, &again.id, "take").unwrap();
+}
+
+#[test]
+fn a_long_note_is_kept_whole_or_refused() {
+    let (mut fleet, _) = offered(Mode::Advise);
+    let id = fleet.open()[0].id.clone();
+    let mut note = |text: &str| {
+        let (state, out) = (&mut fleet.state, &mut Vec::new());
+        command::on_incident(state, &id, "note", "operator", Some(text), fleet.now, out)
+    };
+    // As JSON it has two quotes as well.
+    let longest = "x".repeat(NOTE_BYTES - 2);
+    note(&longest).unwrap();
+    assert!(matches!(note(&format!("{longest}x")), Err(Refused::Invalid(_))));
+    let notes = fleet.state.incidents[&id].notes.clone().unwrap();
+    assert!(notes.contains(&longest));
 }
 
 #[test]

@@ -1,0 +1,47 @@
+//! The share of an edge's capacity that steering never fills, whoever it sends there. Players that
+//! fled are in `fled`.
+
+use super::fleet::{EACH, Fleet};
+
+/// Percentages that stay free, and how many viewers then fit an edge for 100.
+pub(super) const FREE: [(u32, u64); 2] = [(0, 100), (5, 95)];
+
+fn fleet(keep_free_pct: u32) -> Fleet {
+    let mut fleet = Fleet::new(60, 100, 100);
+    fleet.state.policy.keep_free_pct = keep_free_pct;
+    fleet
+}
+
+#[test]
+fn no_more_are_moved_than_leave_it_free() {
+    for (keep_free_pct, most) in FREE {
+        let mut fleet = fleet(keep_free_pct);
+        let before = fleet.at("e1");
+        let others = most - 10 - fleet.at("e2") as u64;
+        fleet.ill("e2").others_kbps = others * EACH;
+        fleet.ill("e1").slow_ms = 1_500;
+        fleet.run(40);
+        let went = before - fleet.at("e1");
+        assert!((8..=10).contains(&went), "{went} of 10 with {keep_free_pct} % free");
+    }
+}
+
+#[test]
+fn viewers_are_brought_back_only_where_it_stays_free() {
+    for (keep_free_pct, most) in FREE {
+        let mut fleet = fleet(keep_free_pct);
+        let before = fleet.at("e1");
+        fleet.ill("e1").slow_ms = 1_500;
+        fleet.run(20);
+        assert_eq!(fleet.at("e1"), 0, "{keep_free_pct} %");
+        let others = most - before as u64;
+        // With all of them back it would be one viewer too many.
+        fleet.ill("e1").others_kbps = (others + 1) * EACH;
+        fleet.ill("e1").slow_ms = 0;
+        fleet.run(120);
+        assert_eq!(fleet.at("e1"), 0, "{keep_free_pct} %");
+        fleet.ill("e1").others_kbps = others * EACH;
+        fleet.run(20);
+        assert_eq!(fleet.at("e1"), before, "{keep_free_pct} %");
+    }
+}
