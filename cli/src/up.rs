@@ -86,7 +86,7 @@ async fn supervise_all(global: &Global, settings: &Settings, args: &UpArgs) -> a
     if started.is_ok() {
         stop.cancelled().await;
     }
-    say("draining");
+    say("draining; a second signal ends it at once");
     stop.cancel();
     for stage in stages.into_iter().rev() {
         stage.iter().for_each(|(token, _)| token.cancel());

@@ -143,6 +143,7 @@ pub(super) async fn post(records: Arc<Records>, collector: CollectorEndpoint, cl
             Answer::Refused(status) => {
                 tracing::warn!(%status, "the collector refused control records for good");
                 records.settle(&batch);
+                outage.end();
             }
             Answer::Later(why) => {
                 let (first, pause) = outage.failed();

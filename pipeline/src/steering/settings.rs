@@ -74,7 +74,7 @@ pub struct Settings {
     pub mode: Mode,
     /// Time in which an operator can hold an action before it is taken, in mode `act`.
     pub hold_ms: u32,
-    /// Share of an edge's capacity that steering never fills.
+    /// Share of an edge's capacity that steering does not fill with viewers of other edges.
     pub keep_free_pct: u32,
     /// Whether manifests that are not ours name a low pathway beside each of the edges,
     /// `<edge>-low`: viewers that fit nowhere else are kept on it. Our manifests have one if there

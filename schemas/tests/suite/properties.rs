@@ -136,6 +136,11 @@ proptest! {
         heard.retain(|key, _| Key::from_name(key).is_some());
         heard.remove(&name);
         said.remove(&name);
+        if name == "v" {
+            // Without it a record is of version 1, whose `nor` is percent-encoded.
+            heard.remove("nor");
+            said.remove("nor");
+        }
         prop_assert_eq!(heard, said, "{}", text);
     }
 

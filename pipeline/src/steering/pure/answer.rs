@@ -63,7 +63,7 @@ pub fn take_back(state: &mut State, edge: &str) {
     }
 }
 
-/// Whether all sessions sent to an edge fit into it: some of them fled, and their load does not
+/// Whether all sessions sent to an edge fit its nominal capacity: some of them fled, and their load does not
 /// show there yet.
 fn has_room(state: &State, inputs: &Inputs, edge: &str) -> bool {
     let added = inputs.missing_at(edge) as f64 * most_kbps(state, inputs, edge);

@@ -19,7 +19,7 @@ pub struct Inputs {
     /// By name, from the rows of the last half minute.
     pub devices: BTreeMap<String, Device>,
     /// The bitrate of a viewer on the top rung of any stream, kbps, which is the most that a viewer
-    /// takes; 0 while one of the streams is unknown.
+    /// takes; 0 if unknown.
     pub top_kbps: u64,
     /// Whether manifests name low pathways on which viewers can be kept.
     pub low: bool,

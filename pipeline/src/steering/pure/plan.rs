@@ -168,14 +168,13 @@ pub fn room(
     Room { free: (free + fled).max(0.0), fled }
 }
 
-/// Whether an edge has room for this many kbps more, within what steering may fill of it.
+/// Whether an edge has room for this many kbps of its own viewers more, who come back. They may
+/// fill all of it, as they did before: what stays free is for those of other edges.
 pub fn has_room(state: &State, inputs: &Inputs, edge: &str, added: f64) -> bool {
-    let fits = |reserved: u64| reserved as f64 + added <= usable(state, inputs, edge);
-    inputs.load(edge).is_some_and(|load| fits(load.reserved_kbps))
+    load_after(state, inputs, edge, added).is_some_and(|load| load <= 1.0)
 }
 
-/// What steering may fill of an edge's capacity, kbps, whoever it sends there: viewers that are
-/// moved, brought back, or let back after they fled.
+/// What steering may fill of an edge's capacity, kbps, with viewers of other edges.
 fn usable(state: &State, inputs: &Inputs, edge: &str) -> f64 {
     let share = f64::from(100 - state.policy.keep_free_pct.min(100));
     capacity(state, inputs, edge) * share / 100.0

@@ -40,7 +40,7 @@ pub fn fits(state: &State, inputs: &Inputs, home: &str, moves: &[ActionRow]) -> 
     }
     if !has_room(state, inputs, home, moves) {
         return Err(format!(
-            "there is no room at edge {home} for them within what steering may fill of its capacity"
+            "there is no room at edge {home} for them within its nominal capacity"
         ));
     }
     Ok(())

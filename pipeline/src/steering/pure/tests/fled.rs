@@ -3,7 +3,6 @@
 use tallylight_schemas::control::{ActionKind, ActionRow};
 
 use super::fleet::{EACH, Fleet};
-use super::keep_free::FREE;
 use crate::steering::pure::command;
 use crate::steering::pure::health::Health;
 use crate::steering::pure::manual::{Manual, manual};
@@ -41,22 +40,6 @@ fn they_go_back_once_there_is_room_for_them() {
     assert_eq!(fleet.at("e1"), 0);
     fleet.ill("e1").others_kbps = 0;
     fleet.until(10, |fleet| fleet.at("e1") == before);
-}
-
-#[test]
-fn they_go_back_only_where_the_share_stays_free_that_steering_never_fills() {
-    for (keep_free_pct, most) in FREE {
-        let (mut fleet, before) = fled();
-        fleet.state.policy.keep_free_pct = keep_free_pct;
-        let others = most - before as u64;
-        fleet.ill("e1").slow_ms = 0;
-        // With all of them back it would be one viewer too many.
-        fleet.ill("e1").others_kbps = (others + 1) * EACH;
-        fleet.run(60);
-        assert_eq!(fleet.at("e1"), 0, "{keep_free_pct} %");
-        fleet.ill("e1").others_kbps = others * EACH;
-        fleet.until(10, |fleet| fleet.at("e1") == before);
-    }
 }
 
 #[test]

@@ -1,10 +1,9 @@
-//! The share of an edge's capacity that steering never fills, whoever it sends there. Players that
-//! fled are in `fled`.
+//! The share of an edge's capacity that steering does not fill with viewers of other edges.
 
 use super::fleet::{EACH, Fleet};
 
 /// Percentages that stay free, and how many viewers then fit an edge for 100.
-pub(super) const FREE: [(u32, u64); 2] = [(0, 100), (5, 95)];
+const FREE: [(u32, u64); 2] = [(0, 100), (5, 95)];
 
 fn fleet(keep_free_pct: u32) -> Fleet {
     let mut fleet = Fleet::new(60, 100, 100);
@@ -27,14 +26,14 @@ fn no_more_are_moved_than_leave_it_free() {
 }
 
 #[test]
-fn viewers_are_brought_back_only_where_it_stays_free() {
-    for (keep_free_pct, most) in FREE {
+fn an_edge_takes_its_own_viewers_back_even_where_they_fill_what_stays_free() {
+    for (keep_free_pct, _) in FREE {
         let mut fleet = fleet(keep_free_pct);
         let before = fleet.at("e1");
         fleet.ill("e1").slow_ms = 1_500;
         fleet.run(20);
         assert_eq!(fleet.at("e1"), 0, "{keep_free_pct} %");
-        let others = most - before as u64;
+        let others = 100 - before as u64;
         // With all of them back it would be one viewer too many.
         fleet.ill("e1").others_kbps = (others + 1) * EACH;
         fleet.ill("e1").slow_ms = 0;
