@@ -175,7 +175,9 @@ proptest! {
         let mut end = 0;
         for ((name, value), member) in said.iter().zip(members(&said)) {
             end += member.len() + 1;
-            if end <= cut && name != tail {
+            // Without its `v` a record is of version 1, whose `nor` is percent-encoded.
+            let as_said = name != "nor" || heard.contains_key("v");
+            if end <= cut && name != tail && as_said {
                 prop_assert_eq!(heard.get(name), Some(value), "{}", &text[..cut]);
             }
         }
