@@ -61,19 +61,18 @@ pub fn low_rungs(ladder: &Ladder) -> Vec<&Track> {
 
 /// The most that a viewer of a low pathway takes, kbit/s: its best rung with the audio.
 pub fn low_kbps(ladder: &Ladder) -> Option<u64> {
-    let best = low_rungs(ladder).last()?.bandwidth;
-    let sound = ladder.tracks.iter().filter(|track| !track.is_video());
-    let sound = sound.map(|track| track.bandwidth).max().unwrap_or(0);
-    Some((best + sound).div_ceil(1_000))
+    low_rungs(ladder).last().map(|best| with_audio_kbps(ladder, best.bandwidth))
 }
 
 /// The most that a viewer takes, kbit/s: the best rung with the audio.
 pub fn top_kbps(ladder: &Ladder) -> u64 {
-    let most = |video: bool| {
-        let tracks = ladder.tracks.iter().filter(|track| track.is_video() == video);
-        tracks.map(|track| track.bandwidth).max().unwrap_or(0)
-    };
-    (most(true) + most(false)).div_ceil(1_000)
+    let video = ladder.tracks.iter().filter(|track| track.is_video());
+    with_audio_kbps(ladder, video.map(|track| track.bandwidth).max().unwrap_or(0))
+}
+
+fn with_audio_kbps(ladder: &Ladder, video: u64) -> u64 {
+    let audio = ladder.tracks.iter().filter(|track| !track.is_video());
+    (video + audio.map(|track| track.bandwidth).max().unwrap_or(0)).div_ceil(1_000)
 }
 
 /// The newest segment that is due at `now_us`, if any is.

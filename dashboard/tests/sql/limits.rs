@@ -84,7 +84,7 @@ async fn freed(engine: &Engine) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), free).await.expect("the queries have ended");
+    tokio::time::timeout(Duration::from_secs(2), free).await.expect("the queries have ended");
 }
 
 #[tokio::test]

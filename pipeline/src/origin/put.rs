@@ -182,7 +182,7 @@ fn refusal(k: u64, refused: Refused) -> Problem {
         Refused::Gone => gone(k),
         Refused::Crowded => no_room(format!(
             "Segment {k} has copies of {MAX_PIPELINES} pipelines that are not in the setting \
-                 `pipelines`: name this one there, or send under fewer names"
+             `pipelines`: name this one there, or send under fewer names"
         )),
     }
 }

@@ -2,18 +2,16 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::time::{Duration, UNIX_EPOCH};
 
 use deltalake::DeltaTableError;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
 use deltalake::kernel::{Action, Transaction};
 use deltalake::protocol::{DeltaOperation, SaveMode};
-use tallylight_schemas::clock::{Clock, WallClock};
 use tallylight_schemas::tables::HOUR;
 
 use super::folder::Folder;
 use super::hot::Hot;
-use super::tend::files;
+use super::tend::{file_time, files};
 use super::{History, HistoryError, Shared, Step, file};
 
 /// Tries of a commit while others commit to the same table.
@@ -145,8 +143,7 @@ impl Folder {
             return Ok(());
         }
         let renewed = tokio::task::spawn_blocking(move || {
-            let now_us = u64::try_from(WallClock.now_us()).unwrap_or(0);
-            let now = UNIX_EPOCH + Duration::from_micros(now_us);
+            let now = file_time();
             for path in paths {
                 let file = File::options().write(true).open(&path);
                 // The commit removes it all the same: the caps must hold.

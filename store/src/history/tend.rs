@@ -220,9 +220,8 @@ impl History {
     async fn sweep(&self, table: Table, tended: &mut Tended) -> Result<(), HistoryError> {
         // Ages are as of before the table is read: however long this process stalls after that,
         // files that other owners commit meanwhile are not old.
-        let now = Duration::from_micros(u64::try_from(WallClock.now_us()).unwrap_or(0));
         let grace = Duration::from_secs(self.shared.settings.grace_s);
-        let until = UNIX_EPOCH + now.saturating_sub(grace);
+        let until = file_time().checked_sub(grace).unwrap_or(UNIX_EPOCH);
         let folder = self.folder(table).newest().await?;
         let named: HashSet<String> =
             files(&folder)?.into_values().flatten().map(|file| file.path).collect();
@@ -252,6 +251,11 @@ pub(super) fn number_of(hour: &str) -> Option<i64> {
         );
     }
     number
+}
+
+/// This moment as files have it, whatever clock the history has.
+pub(super) fn file_time() -> SystemTime {
+    UNIX_EPOCH + Duration::from_micros(u64::try_from(WallClock.now_us()).unwrap_or(0))
 }
 
 /// Deletes the files below a folder that are not named and were last modified `until` then.

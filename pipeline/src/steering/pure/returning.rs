@@ -8,7 +8,7 @@ use super::answer;
 use super::health::{Health, rebuffering};
 use super::inputs::{Inputs, Moves};
 use super::places::inside;
-use super::plan::{self, at_most_top, load_after};
+use super::plan::{at_most_top, has_room, load_after};
 use super::state::{BACK_MS, Effect, State, Watch};
 use super::words::{Evidence, percent, seconds, viewers};
 
@@ -38,7 +38,7 @@ pub fn fits(state: &State, inputs: &Inputs, home: &str, moves: &[ActionRow]) -> 
     if edge.health != Health::Good || edge.symptom_at.is_some() {
         return Err(format!("edge {home} is not healthy: {}", edge.why));
     }
-    if !has_room(state, inputs, home, moves) {
+    if !has_room(state, inputs, home, kbps_of(state, inputs, home, moves)) {
         return Err(format!(
             "there is no room at edge {home} for them within its nominal capacity"
         ));
@@ -46,12 +46,8 @@ pub fn fits(state: &State, inputs: &Inputs, home: &str, moves: &[ActionRow]) -> 
     Ok(())
 }
 
-/// Whether the viewers that these moves sent away fit into their home.
-fn has_room(state: &State, inputs: &Inputs, home: &str, moves: &[ActionRow]) -> bool {
-    plan::has_room(state, inputs, home, kbps_of(state, inputs, home, moves))
-}
-
-/// What those viewers will take there, kbps: capped viewers have it already.
+/// What the viewers that these moves sent away will take at home, kbps: capped viewers have it
+/// already.
 fn kbps_of(state: &State, inputs: &Inputs, home: &str, moves: &[ActionRow]) -> f64 {
     let away = || moves.iter().filter(|row| is_away(row));
     // Others may have come since they were moved.

@@ -2,9 +2,6 @@
 
 use super::fleet::{EACH, Fleet};
 
-/// Percentages that stay free, and how many viewers then fit an edge for 100.
-const FREE: [(u32, u64); 2] = [(0, 100), (5, 95)];
-
 fn fleet(keep_free_pct: u32) -> Fleet {
     let mut fleet = Fleet::new(60, 100, 100);
     fleet.state.policy.keep_free_pct = keep_free_pct;
@@ -13,7 +10,7 @@ fn fleet(keep_free_pct: u32) -> Fleet {
 
 #[test]
 fn no_more_are_moved_than_leave_it_free() {
-    for (keep_free_pct, most) in FREE {
+    for (keep_free_pct, most) in [(0, 100), (5, 95)] {
         let mut fleet = fleet(keep_free_pct);
         let before = fleet.at("e1");
         let others = most - 10 - fleet.at("e2") as u64;
@@ -27,7 +24,7 @@ fn no_more_are_moved_than_leave_it_free() {
 
 #[test]
 fn an_edge_takes_its_own_viewers_back_even_where_they_fill_what_stays_free() {
-    for (keep_free_pct, _) in FREE {
+    for keep_free_pct in [0, 5] {
         let mut fleet = fleet(keep_free_pct);
         let before = fleet.at("e1");
         fleet.ill("e1").slow_ms = 1_500;
