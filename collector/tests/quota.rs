@@ -186,6 +186,10 @@ async fn bodies_that_stall_take_no_memory_from_others_nor_from_small_ones() {
         }
     }
     assert!(stalled.len() > 16, "a lone tenant gets more than a quarter: {}", stalled.len());
+    let metrics = world.send(Request::get("/metrics").body(Body::empty()).unwrap()).await.body;
+    let refused = 64 - stalled.len();
+    let counted = format!("tallylight_collector_unread_total{{cause=\"memory\"}} {refused}");
+    assert!(metrics.contains(&counted), "{metrics}");
     for (key, body) in [("other", start(1)), ("other", full_body()), ("web", start(1))] {
         let request = Request::post(format!("/v1/cmcd?k={key}"));
         let answer = world.send(request.body(Body::from(body)).unwrap()).await;

@@ -175,6 +175,8 @@ fn drop_hop_by_hop(headers: &mut HeaderMap) {
     }
     for name in [
         header::CONNECTION,
+        // The body has been asked for by then.
+        header::EXPECT,
         header::PROXY_AUTHENTICATE,
         header::PROXY_AUTHORIZATION,
         header::TE,
@@ -207,6 +209,7 @@ mod tests {
         for (name, value) in [
             ("connection", "close, X-Mine"),
             ("x-mine", "1"),
+            ("expect", "100-continue"),
             ("transfer-encoding", "chunked"),
             ("cmcd-session", "sid=\"a\""),
         ] {

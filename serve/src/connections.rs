@@ -193,6 +193,7 @@ async fn serve(
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = draining.cancelled() => {
+            life.answer_now.cancel();
             connection.as_mut().graceful_shutdown();
             match life.end.run_until_cancelled(connection).await {
                 Some(ended) => ended,

@@ -16,6 +16,7 @@
 //!
 //! This crate depends on no other crate of the workspace, so that any of them may use it.
 
+mod body;
 mod connections;
 pub mod guard;
 mod http;

@@ -43,6 +43,8 @@ pub(crate) struct Life {
     closing: AtomicBool,
     /// Cancelled when the connection has to end.
     pub(crate) end: CancellationToken,
+    /// Cancelled when an answer must not wait any longer for a body that nobody reads.
+    pub(crate) answer_now: CancellationToken,
 }
 
 #[derive(Debug)]
@@ -66,7 +68,8 @@ impl Life {
         let state = State { quiet_since: now, under_way: Vec::new(), asked: 0, given_up: 0 };
         let heard = AtomicU64::new(0);
         let (state, closing) = (Mutex::new(state), AtomicBool::new(false));
-        Self { state, heard, closing, end: CancellationToken::new() }
+        let (end, answer_now) = (CancellationToken::new(), CancellationToken::new());
+        Self { state, heard, closing, end, answer_now }
     }
 
     /// Counts received bytes; ends a client that sends too many outside requests. `false`: it keeps
@@ -89,6 +92,7 @@ impl Life {
     /// belongs to the handler that upgraded it.
     pub(crate) fn begin_closing(&self) {
         self.closing.store(true, Ordering::Relaxed);
+        self.answer_now.cancel();
     }
 
     /// A complete head arrived. The returned number identifies the request; the first is 1.
@@ -106,10 +110,11 @@ impl Life {
         self.state.lock().asked > 0
     }
 
-    /// The body of a request is complete, or is no longer read.
-    pub(crate) fn received(&self, number: u64) {
+    /// Whether the body of a request is being received: it is not once it is complete, and while
+    /// nobody reads it.
+    pub(crate) fn receiving(&self, number: u64, is_receiving: bool) {
         if let Some(request) = self.state.lock().under_way.iter_mut().find(|r| r.number == number) {
-            request.receiving = false;
+            request.receiving = is_receiving;
         }
     }
 
@@ -199,7 +204,7 @@ mod tests {
         let order = [&silent, &idle, &sending].map(|life| life.spare(later).map(|spare| spare.0));
         assert_eq!(order, [Verdict::Silent, Verdict::Idle, Verdict::Slow].map(Some));
         assert!(order.is_sorted());
-        waiting.received(number);
+        waiting.receiving(number, false);
         assert_eq!(waiting.spare(later), None);
     }
 

@@ -1,4 +1,4 @@
-//! A request in progress: its client, the limits of its head, and when its body and answer end.
+//! A request in progress: its client, the limits of its head, and when its answer ends.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -19,6 +19,7 @@ use hyper::header::{HOST, HeaderValue};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 
+use crate::body;
 use crate::life::Life;
 use crate::problem::Problem;
 use crate::strangers::Strangers;
@@ -53,21 +54,24 @@ impl Service<Request<Incoming>> for ConnectionService {
             self.strangers.learn(self.peer.ip(), true, now);
         }
         let mut pending = Pending { life: self.life.clone(), number, answered: false };
-        if let Some(problem) = head_problem(&request) {
-            pending.answered = true;
-            let answer = problem.into_response().map(|body| AnswerBody { body, _pending: pending });
-            return Box::pin(std::future::ready(Ok(answer)));
-        }
+        let refused = head_problem(&request);
         request.extensions_mut().insert(Peer(self.peer));
         // HTTP/2 has `:authority`, which handlers expect as the Host header (RFC 9113, 8.3.1).
         let name = request.uri().authority().map(|name| HeaderValue::from_str(name.as_str()));
         if let Some(Ok(name)) = name.filter(|_| !request.headers().contains_key(HOST)) {
             request.headers_mut().insert(HOST, name);
         }
-        let life = self.life.clone();
-        let answer = self.inner.call(request.map(|body| RequestBody { body, life, number }));
+        let (request, rest) = body::split(request, &self.life, number);
+        let answer = match refused {
+            Some(problem) => Err(problem.into_response()),
+            None => Ok(self.inner.call(request)),
+        };
         Box::pin(async move {
-            let answer = answer.await?;
+            let answer = match answer {
+                Ok(answer) => answer.await?,
+                Err(refused) => refused,
+            };
+            rest.discard().await;
             pending.answered = true;
             Ok(answer.map(|body| AnswerBody { body, _pending: pending }))
         })
@@ -100,44 +104,6 @@ struct Pending {
 impl Drop for Pending {
     fn drop(&mut self) {
         self.life.finish(self.number, Instant::now(), !self.answered);
-    }
-}
-
-/// A request's body, which records when it has been received.
-#[derive(Debug)]
-pub(crate) struct RequestBody {
-    body: Incoming,
-    life: Arc<Life>,
-    number: u64,
-}
-
-impl HttpBody for RequestBody {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
-        if matches!(polled, Poll::Ready(None)) || self.body.is_end_stream() {
-            self.life.received(self.number);
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Drop for RequestBody {
-    fn drop(&mut self) {
-        self.life.received(self.number);
     }
 }
 

@@ -1,10 +1,8 @@
 //! Receiving bodies within the limits of size, time and shared memory.
 
-use std::time::Duration;
-
 use axum::body::Body;
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
+use axum::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
@@ -12,11 +10,6 @@ use hyper::body::Body as _;
 use super::memory::Claim;
 use super::{Admission, Caller, Received, SMALL_BYTES, header};
 use crate::problem::{self, Problem};
-
-/// How long the rest of a refused body is read and discarded, …
-const DISCARD_WITHIN: Duration = Duration::from_secs(5);
-/// … and how long to wait for its next piece.
-const SILENT_WITHIN: Duration = Duration::from_secs(1);
 
 impl Admission {
     /// Receives a caller's body within the limits of size, time and shared memory.
@@ -43,27 +36,6 @@ impl Admission {
             );
             Err(problem::of(problem::TOO_SLOW, detail))
         })
-    }
-
-    /// Reads and discards a refused body, if it is not too large and arrives quickly: a client that
-    /// is still sending when its connection closes may never see the answer. With `Expect`, nothing
-    /// is read.
-    pub async fn discard(&self, headers: &HeaderMap, mut body: Body) {
-        let announced = body.size_hint().upper();
-        if headers.contains_key(EXPECT) || announced > Some(self.body_bytes as u64) {
-            return;
-        }
-        let mut left = self.body_bytes;
-        let all = async {
-            while !body.is_end_stream()
-                && let Ok(Some(Ok(frame))) = tokio::time::timeout(SILENT_WITHIN, body.frame()).await
-                && let Some(rest) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len))
-            {
-                left = rest;
-            }
-        };
-        // The answer is the same whether the end was reached or not.
-        let _ = tokio::time::timeout(DISCARD_WITHIN, all).await;
     }
 
     /// Memory is claimed as bytes arrive, so a client that announces much and sends nothing keeps

@@ -1,7 +1,7 @@
 //! Receives a body and waits for its turn, or refuses it before its content is known.
 
 use axum::body::Body;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use tokio::sync::SemaphorePermit;
 
 use super::Collector;
@@ -43,12 +43,10 @@ impl Collector {
         let pressed = || if small { None } else { self.pressed(caller) };
         let behind = || lines.has_room(caller, kind, &body).err().map(|Behind| Unread::Behind);
         if let Some(why) = pressed().or_else(behind) {
-            self.admission.discard(headers, body).await;
             return Err(self.refuse_unread(caller, &why));
         }
         let received = self.admission.receive(caller, headers, body).await;
-        let received =
-            received.map_err(|problem| no_room_for_body(problem, self.spread(caller)))?;
+        let received = received.map_err(|problem| self.refuse_unreceived(caller, problem))?;
         let turn = lines.turn(caller, kind, received.body.len()).await;
         let turn = turn.map_err(|Behind| self.refuse_unread(caller, &Unread::Behind))?;
         // The standing may have changed while it waited.
@@ -65,6 +63,15 @@ impl Collector {
 
     fn spread(&self, caller: &Caller) -> u16 {
         spread(&caller.tenant, self.clock.now_us())
+    }
+
+    /// A body that is not complete. Where that is for want of memory, its records are refused as
+    /// those of a body that was not read at all.
+    fn refuse_unreceived(&self, caller: &Caller, problem: Problem) -> Problem {
+        if problem.status() == StatusCode::SERVICE_UNAVAILABLE {
+            self.metrics.count_unread("memory");
+        }
+        no_room_for_body(problem, self.spread(caller))
     }
 
     fn refuse_unread(&self, caller: &Caller, why: &Unread) -> Problem {

@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::ws::{Message, WebSocketUpgrade};
 use axum::routing::{get, post};
+use http_body_util::BodyExt as _;
 use prometheus_client::metrics::gauge::Gauge;
 use tallylight_serve::{Limits, Server, TaskEnded, TlsFiles};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -65,7 +67,13 @@ fn router() -> Router {
     });
     let stuck = get(async || std::future::pending::<&str>().await);
     let taken = post(async |body: String| body.len().to_string());
+    let refused_late = post(async |mut body: Body| {
+        let _ = body.frame().await;
+        "refused"
+    });
     Router::new()
+        .route("/refused", post(async || "refused"))
+        .route("/refused-late", refused_late)
         .route("/taken", taken)
         .route("/slow", slow)
         .route("/stuck", stuck)
