@@ -12,6 +12,7 @@ mod log;
 mod log_cat;
 mod media;
 mod memory;
+mod open_files;
 mod processor;
 mod settings;
 mod shutdown;
@@ -87,6 +88,11 @@ impl Command {
     fn handles_records(&self) -> bool {
         matches!(self, Self::Data | Self::Collector | Self::Processor)
     }
+
+    fn has_clients(&self) -> bool {
+        let is_media = matches!(self, Self::Origin | Self::Edge(_) | Self::Steering);
+        is_media || self.handles_records() || matches!(self, Self::Dashboard)
+    }
 }
 
 fn main() -> anyhow::Result<()> {
@@ -95,6 +101,9 @@ fn main() -> anyhow::Result<()> {
     start_tracing()?;
     if cli.command.handles_records() {
         memory::keep()?;
+    }
+    if cli.command.has_clients() {
+        open_files::allow_many();
     }
     let settings = Settings::load(&cli.global)?;
     let faults = faults::Switches::of(&cli.global);

@@ -26,8 +26,8 @@ pub struct Settings {
     pub write_keys: BTreeMap<String, String>,
     /// Quotas and weights of tenants; who is not named has no quota and weight 1.
     pub tenants: BTreeMap<String, Tenant>,
-    /// Records accepted a second of one write key, over time; who is not named has no quota of its
-    /// own.
+    /// Records accepted or rejected a second of one write key, over time; who is not named has no
+    /// quota of its own.
     pub key_records_per_s: BTreeMap<String, u32>,
     /// Records accepted a second of one session, over time, with a burst of 5 s; 0 is no quota.
     pub session_records_per_s: u32,

@@ -162,9 +162,9 @@ async fn long_values_and_too_many_rows_are_rejected_one_by_one() {
     assert_eq!(answer.header("tallylight-fates"), fates);
 }
 
-/// Streams at which the reader of arrow-rs panics, found by `make fuzz`.
+/// Streams at which the reader of arrow-rs panics, found by `make fuzz` or by reading it.
 #[test]
-fn streams_found_by_the_fuzzer_are_refused() {
+fn streams_at_which_the_reader_panics_are_refused() {
     let found = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/found/arrow");
     let mut files = 0;
     for file in std::fs::read_dir(found).unwrap() {

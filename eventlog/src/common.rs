@@ -4,6 +4,9 @@ use std::hash::{BuildHasher, RandomState};
 
 use crate::LogError;
 
+/// A segment is left when it covers this part of the age cap, so that age is dropped in steps.
+pub(crate) const SEGMENTS_PER_AGE: u32 = 8;
+
 /// Whether this is a valid topic name: it names a folder on disk and is part of a name in Kafka.
 pub(crate) fn valid_name(name: &str) -> bool {
     let valid = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');

@@ -1,5 +1,5 @@
 //! Questions that the processor answers from its state in memory, between two entries (over HTTP:
-//! `cli/src/alone/hot.rs`).
+//! `cli/src/standalone/open.rs`).
 
 use tallylight_schemas::ident;
 use tallylight_schemas::ipc::IpcError;

@@ -14,6 +14,11 @@ const READ_BYTES: usize = 2 * KEPT_BYTES;
 const SECRETS: [&str; 8] =
     ["authorization", "cookie", "credential", "password", "secret", "token", "api-key", "api_key"];
 
+/// The keys of copied headers.
+const HEADERS: [&str; 3] = ["cmsds", "cmsdd", "smrt"];
+/// What stands between such a key and its value.
+const SIGNS: [&str; 6] = ["=", ":", "%3d", "%3a", "%253d", "%253a"];
+
 /// The record's text, printable, cut, and without the queries and credentials of URLs, without
 /// addresses, and without anything behind the name of a secret.
 pub(crate) fn shown(text: &[u8]) -> String {
@@ -48,16 +53,17 @@ pub(crate) fn kept(text: &[u8]) -> String {
 fn clean(text: &str) -> String {
     let plain = unescaped(text);
     let (mut out, mut before, mut in_list) = (String::new(), ["", ""], false);
-    for (number, piece) in scrub::strings(&plain).enumerate() {
+    for (number, whole) in scrub::strings(&plain).enumerate() {
         if number > 0 {
             out.push('"');
         }
         // Every second piece is a string. What is between is taken for a URL only where it has a
         // mark of one, as `?` begins a boolean there.
         let in_string = number % 2 == 1;
+        let in_header = in_string && (in_list || is_header(before));
+        let piece = if in_header { whole } else { up_to_header(whole) };
         let marks = ["://", "%3F", "%3f", "%253F", "%253f"];
         let is_url = marks.iter().any(|mark| piece.contains(mark)) || scrub::has_query(piece);
-        let in_header = in_string && (in_list || is_header(before));
         let clean = match piece {
             _ if in_header => cleaned(piece, scrub::header),
             _ if in_string => cleaned(piece, scrub::url),
@@ -67,11 +73,11 @@ fn clean(text: &str) -> String {
         // In a list in place of a header, every string is one.
         in_list = match in_string {
             true => in_header && (in_list || before[1].trim_end().ends_with(['(', '['])),
-            false => in_list && !piece.contains([')', ']']),
+            false => in_list && !whole.contains([')', ']']),
         };
-        before = [before[1], piece];
+        before = [before[1], whole];
         out.extend(clean.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }));
-        if clean.len() < piece.len() {
+        if clean.len() < whole.len() {
             out.push(GAP);
         }
     }
@@ -134,11 +140,27 @@ fn secret_end(text: &str) -> Option<usize> {
     SECRETS.iter().filter_map(|name| Some(lower.find(name)? + name.len())).min()
 }
 
+/// A text up to the value of a copied header that is not a string of its own: without quotes, or
+/// with all of the record percent-encoded. It is in Base64, so where its secrets are is not seen.
+fn up_to_header(text: &str) -> &str {
+    let lower = text.to_ascii_lowercase();
+    let names = HEADERS.iter().flat_map(|name| lower.match_indices(name));
+    let values = names.filter_map(|(at, name)| {
+        let at = at + name.len();
+        let sign = SIGNS.iter().find(|sign| lower[at..].starts_with(**sign))?;
+        let value = at + sign.len();
+        // A string, or a list of them, comes next, and is a piece of its own.
+        let is_bare = !lower[value..].trim_matches(['(', '[', ' ']).is_empty();
+        is_bare.then_some(value)
+    });
+    &text[..values.min().unwrap_or(text.len())]
+}
+
 /// Whether a string holds a copied header, by what is before it: the key and `=`, or, in JSON, the
 /// key as a string of its own and `:`.
 fn is_header([key, sign]: [&str; 2]) -> bool {
     let sign = sign.trim_end().trim_end_matches(['(', '[']).trim_end();
-    ["cmsds", "cmsdd", "smrt"].iter().any(|name| {
+    HEADERS.iter().any(|name| {
         let in_text = sign.strip_suffix('=').is_some_and(|text| text.ends_with(name));
         in_text || (key == *name && sign.trim() == ":")
     })
@@ -188,6 +210,18 @@ mod tests {
             assert_eq!(shown(sent.as_bytes()).replace('…', ""), kept);
         }
         assert!(shown("x".repeat(2_000).as_bytes()).chars().count() == SHOWN_CHARS + 1);
+    }
+
+    #[test]
+    fn a_copied_header_that_is_not_a_string_is_not_shown() {
+        let header = "bm9yPSIyLm00cz90PXgi";
+        for (sent, left) in [
+            (format!("e%3Drr%2CCmsds%3D%22{header}%22"), "e%3Drr%2CCmsds%3D…"),
+            (format!("e=rr,cmsdd=({header}),cid=\"a\""), "e=rr,cmsdd=…\"a\""),
+            (format!("{{\"msg\":\"cmsds={header}\"}}"), "{\"msg\":\"cmsds=…\"}"),
+        ] {
+            assert_eq!(kept(sent.as_bytes()), left);
+        }
     }
 
     #[test]

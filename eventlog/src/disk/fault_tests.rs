@@ -95,6 +95,24 @@ async fn a_segment_that_cannot_be_made_stops_the_topic() {
 }
 
 #[tokio::test]
+async fn a_segment_for_which_there_was_no_file_descriptor_is_made_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let faults = Arc::new(Faults::default());
+    let log = open(dir.path(), &faults);
+    for offset in 0..2 {
+        assert_eq!(log.append("events", parts(400)).await.unwrap(), offset);
+    }
+    faults.make.store(nix::libc::EMFILE, Ordering::SeqCst);
+    for _ in 0..2 {
+        let refused = log.append("events", parts(300)).await;
+        assert!(matches!(&refused, Err(LogError::Unavailable(_))), "{refused:?}");
+    }
+    faults.make.store(0, Ordering::SeqCst);
+    assert_eq!(log.append("events", parts(300)).await.unwrap(), 2, "no offset was lost");
+    assert_eq!(log.read("events", 0, 1 << 20).await.unwrap().entries.len(), 3);
+}
+
+#[tokio::test]
 async fn a_nearly_full_disk_refuses_and_recovers() {
     let dir = tempfile::tempdir().unwrap();
     let faults = Arc::new(Faults::default());

@@ -15,6 +15,8 @@ pub(super) struct Faults {
     pub(super) write: AtomicBool,
     pub(super) sync: AtomicBool,
     pub(super) create: AtomicBool,
+    /// Error number that making a file fails with.
+    pub(super) make: AtomicI32,
     /// Free bytes that the disk reports as used.
     pub(super) used: AtomicU64,
     pub(super) syncs: AtomicU64,
@@ -36,6 +38,10 @@ impl Files for FaultyFiles {
     fn make(&self, path: &Path) -> io::Result<Box<dyn SegmentFile>> {
         if self.0.create.load(Ordering::SeqCst) {
             return Err(io::ErrorKind::StorageFull.into());
+        }
+        match self.0.make.load(Ordering::SeqCst) {
+            0 => {}
+            code => return Err(io::Error::from_raw_os_error(code)),
         }
         Ok(Box::new(FaultyFile(self.0.clone(), RealFiles.make(path)?)))
     }

@@ -5,6 +5,7 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use nix::errno::Errno;
 use tallylight_schemas::clock::Clock;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
@@ -13,6 +14,7 @@ use super::format::{RECORD_HEADER, RecordHeader, SEGMENT_HEADER};
 use super::recover::Opened;
 use super::segment::Segment;
 use super::topic::{Placed, Topic, micros};
+use crate::common::SEGMENTS_PER_AGE;
 use crate::entry;
 use crate::{LogError, Part};
 
@@ -21,8 +23,6 @@ const GROUP_BYTES: u64 = 8 << 20;
 /// Bytes left free on the disk, so that a full disk refuses appends while it can still be
 /// handled, instead of failing in the middle of a write.
 const RESERVE_BYTES: u64 = 32 << 20;
-/// A segment is left when it covers this part of the age cap, so that age is dropped in steps.
-const SEGMENTS_PER_AGE: u32 = 8;
 
 /// One append, waiting.
 #[derive(Debug)]
@@ -119,8 +119,15 @@ impl Writer {
         if let Err(error) = self.check_room(bytes) {
             return refuse(group, error);
         }
+        let now_us = self.clock.now_us().max(self.last_us);
+        if self.must_roll(bytes, now_us)
+            && let Err(error) = self.roll()
+        {
+            let why = describe("cannot make the segment", &self.topic.dir, &error);
+            return refuse(group, self.without_segment(why, &error));
+        }
         let first = self.next;
-        match self.store(&group, bytes) {
+        match self.store(&group, now_us) {
             Ok(()) => {
                 // Before the answers, so that nobody who appended sees the log above its cap.
                 self.topic.enforce_caps(self.clock.now_us());
@@ -152,12 +159,20 @@ impl Writer {
         }
     }
 
-    /// Writes and syncs `group`, then makes it visible. An error is the end of this writer.
-    fn store(&mut self, group: &[Request], bytes: u64) -> Result<(), String> {
-        let now_us = self.clock.now_us().max(self.last_us);
-        if self.must_roll(bytes, now_us) {
-            self.roll()?;
+    /// What an append gets that needs a new segment, which could not be made. Nothing of it was
+    /// written. Where the system had no file descriptor or memory to spare, the next append tries
+    /// again; anything else is the end of this writer.
+    fn without_segment(&self, why: String, error: &io::Error) -> LogError {
+        let code = error.raw_os_error().map(Errno::from_raw);
+        if matches!(code, Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM)) {
+            return LogError::Unavailable(why);
         }
+        self.topic.stop(&why);
+        LogError::Closed(why)
+    }
+
+    /// Writes and syncs `group`, then makes it visible. An error is the end of this writer.
+    fn store(&mut self, group: &[Request], now_us: i64) -> Result<(), String> {
         let heads: Vec<_> =
             group.iter().zip(self.next..).map(|(r, offset)| self.head(r, offset, now_us)).collect();
         let mut slices = Vec::with_capacity(2 * heads.len());
@@ -209,10 +224,9 @@ impl Writer {
     }
 
     /// Goes on in a new segment, which is durable under its name before anything is in it.
-    fn roll(&mut self) -> Result<(), String> {
+    fn roll(&mut self) -> io::Result<()> {
         let (segment, header) = Segment::fresh(&self.topic.dir, self.next, self.last_us);
-        self.active = create(&*self.files, &segment.path, &header)
-            .map_err(|error| describe("cannot make the segment", &segment.path, &error))?;
+        self.active = create(&*self.files, &segment.path, &header)?;
         self.segment = Arc::new(segment);
         self.bytes = SEGMENT_HEADER as u64;
         self.first_us = None;
@@ -229,7 +243,7 @@ impl Writer {
             && self.bytes > SEGMENT_HEADER as u64
             && let Err(error) = self.roll()
         {
-            tracing::warn!(error, "the log was closed without its seal");
+            tracing::warn!(%error, "the log was closed without its seal");
         }
     }
 }

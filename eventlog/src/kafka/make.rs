@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use super::client::{Context, MAX_RECORD_BYTES, REQUEST, common, create, producing, unavailable};
 use super::{KafkaSettings, blocking, reader};
-use crate::common::fresh;
+use crate::common::{SEGMENTS_PER_AGE, fresh};
 use crate::{LogError, TopicSettings};
 
 /// How long a new topic may take to have leaders.
@@ -26,6 +26,8 @@ const ID: &str = "id";
 const PARTITION: i32 = 0;
 /// A topic's cap is divided into this many segments, within the limits below.
 const SEGMENTS: u64 = 4;
+/// The shortest time for which Kafka writes to a segment, however short records are kept.
+const MIN_STEP: Duration = Duration::from_secs(60);
 /// A broker refuses an entry that does not fit a segment.
 pub(super) const MIN_SEGMENT: u64 = MAX_RECORD_BYTES as u64;
 const MAX_SEGMENT: u64 = 256 << 20;
@@ -79,14 +81,18 @@ fn configuration(topic: &TopicSettings, shards: u16) -> Vec<(&'static str, Strin
     let cap_bytes = topic.cap_bytes / u64::from(shards);
     let segment = (cap_bytes / SEGMENTS).clamp(MIN_SEGMENT, MAX_SEGMENT);
     let age = topic.cap_age.map_or("-1".to_owned(), |age| age.as_millis().to_string());
-    vec![
+    // Kafka drops no segment that it still writes to, so a quiet topic would keep all of it.
+    let step = topic.cap_age.map(|age| (age / SEGMENTS_PER_AGE).max(MIN_STEP));
+    let step = step.map(|step| ("segment.ms", step.as_millis().to_string()));
+    let rest = [
         ("cleanup.policy", "delete".to_owned()),
         ("segment.bytes", segment.to_string()),
         ("retention.bytes", cap_bytes.saturating_sub(segment).to_string()),
         ("retention.ms", age),
         ("max.message.bytes", MAX_RECORD_BYTES.to_string()),
         ("unclean.leader.election.enable", "false".to_owned()),
-    ]
+    ];
+    rest.into_iter().chain(step).collect()
 }
 
 async fn create_missing(settings: &KafkaSettings, wanted: &[Wanted]) -> Result<(), LogError> {

@@ -96,6 +96,10 @@ impl Layout {
             return Err(refused(detail));
         }
         let wrong = || refused("a batch does not fit its schema or its own length");
+        // No column that is taken uses these, and the reader panics on any that are left.
+        if batch.variadicBufferCounts().is_some_and(|counts| !counts.is_empty()) {
+            return Err(wrong());
+        }
         let nodes = batch.nodes().ok_or_else(wrong)?;
         // Without this check any number of columns could share one buffer, and each is copied where
         // it has to be widened.
