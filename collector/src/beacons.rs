@@ -5,6 +5,7 @@
 //! while it is closed a record costs one atomic load. The ring is bounded, holds no peer's address,
 //! and texts are cut and scrubbed before they go in.
 
+mod headers;
 pub(crate) mod shown;
 mod words;
 

@@ -145,7 +145,7 @@ impl Metrics {
     }
 
     /// Counts a request whose body was not decoded; `cause` is the limit that its tenant exceeds,
-    /// or that the collector is behind.
+    /// that the collector is behind, or that it had no memory for it.
     pub fn count_unread(&self, cause: &'static str) {
         self.unread.get_or_create(&UnreadLabels { cause }).inc();
     }

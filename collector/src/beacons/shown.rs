@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use tallylight_schemas::dead::{GAP, KEPT_BYTES, cut};
 use tallylight_schemas::scrub;
 
+use super::headers::{is_header, up_to_header};
+
 /// Longest text that is shown, characters.
 const SHOWN_CHARS: usize = 1_024;
 
@@ -13,11 +15,6 @@ const READ_BYTES: usize = 2 * KEPT_BYTES;
 /// What the name of a secret value contains.
 const SECRETS: [&str; 8] =
     ["authorization", "cookie", "credential", "password", "secret", "token", "api-key", "api_key"];
-
-/// The keys of copied headers.
-const HEADERS: [&str; 3] = ["cmsds", "cmsdd", "smrt"];
-/// What stands between such a key and its value.
-const SIGNS: [&str; 6] = ["=", ":", "%3d", "%3a", "%253d", "%253a"];
 
 /// The record's text, printable, cut, and without the queries and credentials of URLs, without
 /// addresses, and without anything behind the name of a secret.
@@ -61,7 +58,7 @@ fn clean(text: &str) -> String {
         // mark of one, as `?` begins a boolean there.
         let in_string = number % 2 == 1;
         let in_header = in_string && (in_list || is_header(before));
-        let piece = if in_header { whole } else { up_to_header(whole) };
+        let piece = if in_header { whole } else { up_to_header(before[1], whole) };
         let marks = ["://", "%3F", "%3f", "%253F", "%253f"];
         let is_url = marks.iter().any(|mark| piece.contains(mark)) || scrub::has_query(piece);
         let clean = match piece {
@@ -140,32 +137,6 @@ fn secret_end(text: &str) -> Option<usize> {
     SECRETS.iter().filter_map(|name| Some(lower.find(name)? + name.len())).min()
 }
 
-/// A text up to the value of a copied header that is not a string of its own: without quotes, or
-/// with all of the record percent-encoded. It is in Base64, so where its secrets are is not seen.
-fn up_to_header(text: &str) -> &str {
-    let lower = text.to_ascii_lowercase();
-    let names = HEADERS.iter().flat_map(|name| lower.match_indices(name));
-    let values = names.filter_map(|(at, name)| {
-        let at = at + name.len();
-        let sign = SIGNS.iter().find(|sign| lower[at..].starts_with(**sign))?;
-        let value = at + sign.len();
-        // A string, or a list of them, comes next, and is a piece of its own.
-        let is_bare = !lower[value..].trim_matches(['(', '[', ' ']).is_empty();
-        is_bare.then_some(value)
-    });
-    &text[..values.min().unwrap_or(text.len())]
-}
-
-/// Whether a string holds a copied header, by what is before it: the key and `=`, or, in JSON, the
-/// key as a string of its own and `:`.
-fn is_header([key, sign]: [&str; 2]) -> bool {
-    let sign = sign.trim_end().trim_end_matches(['(', '[']).trim_end();
-    HEADERS.iter().any(|name| {
-        let in_text = sign.strip_suffix('=').is_some_and(|text| text.ends_with(name));
-        in_text || (key == *name && sign.trim() == ":")
-    })
-}
-
 /// A string, cleaned after its escapes are undone: JSON and structured fields write `\"` for `"`,
 /// and some encoders of JSON `\/` for `/`.
 fn cleaned(piece: &str, clean: fn(&str) -> Cow<'_, str>) -> Cow<'_, str> {
@@ -215,13 +186,30 @@ mod tests {
     #[test]
     fn a_copied_header_that_is_not_a_string_is_not_shown() {
         let header = "bm9yPSIyLm00cz90PXgi";
-        for (sent, left) in [
-            (format!("e%3Drr%2CCmsds%3D%22{header}%22"), "e%3Drr%2CCmsds%3D…"),
-            (format!("e=rr,cmsdd=({header}),cid=\"a\""), "e=rr,cmsdd=…\"a\""),
-            (format!("{{\"msg\":\"cmsds={header}\"}}"), "{\"msg\":\"cmsds=…\"}"),
+        for (before, after) in [
+            ("e%3Drr%2CCmsds%3D", "%22"),
+            ("%7B%22cmsds%22%3A", "%7D"),
+            ("e=rr,cmsds=", ",v=2"),
+            ("e=rr,cmsdd=", ")"),
+            ("{'cmsds':", "'}"),
+            ("{\"cmsds\":", "}"),
         ] {
-            assert_eq!(kept(sent.as_bytes()), left);
+            let sent = format!("{before}{header}{after}");
+            assert_eq!(kept(sent.as_bytes()), format!("{before}…"));
         }
+        // As a string, however it is named: decoded, and without its query.
+        for (before, after) in [
+            ("e=rr,Cmsds=\"", "\""),
+            ("{\"Cmsds\":\"", "\"}"),
+            ("{cmsds:\"", "\"}"),
+            ("cmsds = \"", "\""),
+            ("cmsds%3D\"", "\""),
+        ] {
+            let sent = format!("{before}{header}{after}");
+            assert!(!kept(sent.as_bytes()).contains("90PX"), "{before}");
+        }
+        let nested = format!("{{\"msg\":\"{{\\\"cmsds\\\":\\\"{header}\\\"}}\"}}");
+        assert!(!kept(nested.as_bytes()).contains("90PX"), "{nested}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Duration;
 
 use tallylight_schemas::clock::ManualClock;
@@ -96,20 +96,28 @@ async fn a_segment_that_cannot_be_made_stops_the_topic() {
 
 #[tokio::test]
 async fn a_segment_for_which_there_was_no_file_descriptor_is_made_later() {
-    let dir = tempfile::tempdir().unwrap();
-    let faults = Arc::new(Faults::default());
-    let log = open(dir.path(), &faults);
-    for offset in 0..2 {
-        assert_eq!(log.append("events", parts(400)).await.unwrap(), offset);
+    let faults: [fn(&Faults) -> &AtomicI32; 2] = [|faults| &faults.make, |faults| &faults.sync_dir];
+    for fault in faults {
+        let dir = tempfile::tempdir().unwrap();
+        let faults = Arc::new(Faults::default());
+        let log = open(dir.path(), &faults);
+        for offset in 0..2 {
+            assert_eq!(log.append("events", parts(400)).await.unwrap(), offset);
+        }
+        fault(&faults).store(nix::libc::EMFILE, Ordering::SeqCst);
+        // The second would have room in the segment that is left.
+        for bytes in [300, 10] {
+            let refused = log.append("events", parts(bytes)).await;
+            assert!(matches!(&refused, Err(LogError::Unavailable(_))), "{refused:?}");
+        }
+        fault(&faults).store(0, Ordering::SeqCst);
+        assert_eq!(log.append("events", parts(10)).await.unwrap(), 2, "no offset was lost");
+        log.close().await;
+        let log = open(dir.path(), &faults);
+        assert_eq!(log.append("events", parts(10)).await.unwrap(), 3);
+        let batch = log.read("events", 0, 1 << 20).await.unwrap();
+        assert_eq!((batch.lost, batch.next, batch.entries.len()), (0, 4, 4));
     }
-    faults.make.store(nix::libc::EMFILE, Ordering::SeqCst);
-    for _ in 0..2 {
-        let refused = log.append("events", parts(300)).await;
-        assert!(matches!(&refused, Err(LogError::Unavailable(_))), "{refused:?}");
-    }
-    faults.make.store(0, Ordering::SeqCst);
-    assert_eq!(log.append("events", parts(300)).await.unwrap(), 2, "no offset was lost");
-    assert_eq!(log.read("events", 0, 1 << 20).await.unwrap().entries.len(), 3);
 }
 
 #[tokio::test]

@@ -15,8 +15,9 @@ pub(super) struct Faults {
     pub(super) write: AtomicBool,
     pub(super) sync: AtomicBool,
     pub(super) create: AtomicBool,
-    /// Error number that making a file fails with.
+    /// Error number that making a file fails with, and the sync of a folder.
     pub(super) make: AtomicI32,
+    pub(super) sync_dir: AtomicI32,
     /// Free bytes that the disk reports as used.
     pub(super) used: AtomicU64,
     pub(super) syncs: AtomicU64,
@@ -39,10 +40,7 @@ impl Files for FaultyFiles {
         if self.0.create.load(Ordering::SeqCst) {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        match self.0.make.load(Ordering::SeqCst) {
-            0 => {}
-            code => return Err(io::Error::from_raw_os_error(code)),
-        }
+        fail(&self.0.make)?;
         Ok(Box::new(FaultyFile(self.0.clone(), RealFiles.make(path)?)))
     }
 
@@ -74,6 +72,7 @@ impl Files for FaultyFiles {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        fail(&self.0.sync_dir)?;
         RealFiles.sync_dir(dir)
     }
 
@@ -82,10 +81,7 @@ impl Files for FaultyFiles {
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadAt>> {
-        match self.0.open.load(Ordering::SeqCst) {
-            0 => {}
-            code => return Err(io::Error::from_raw_os_error(code)),
-        }
+        fail(&self.0.open)?;
         // Files other than segments have no base, so no read fault applies to them.
         let stem = path.file_stem().unwrap_or_default().to_str().unwrap_or_default();
         let base = stem.parse().unwrap_or(u64::MAX);
@@ -94,6 +90,14 @@ impl Files for FaultyFiles {
 
     fn free_bytes(&self, _dir: &Path) -> io::Result<u64> {
         Ok((1 << 30) - self.0.used.load(Ordering::SeqCst))
+    }
+}
+
+/// Fails with this error number, unless it is 0.
+fn fail(code: &AtomicI32) -> io::Result<()> {
+    match code.load(Ordering::SeqCst) {
+        0 => Ok(()),
+        code => Err(io::Error::from_raw_os_error(code)),
     }
 }
 

@@ -49,6 +49,9 @@ pub(super) struct Writer {
     last_us: i64,
     /// When the first entry of the active segment was appended.
     first_us: Option<i64>,
+    /// The next segment could not be made, but may be on disk: nothing more may be written to this
+    /// one, whose entries would be behind those of the next.
+    is_left: bool,
 }
 
 impl Writer {
@@ -78,6 +81,7 @@ impl Writer {
             next,
             last_us,
             first_us,
+            is_left: false,
         };
         writer.topic.enforce_caps(writer.clock.now_us());
         Some(writer)
@@ -220,16 +224,18 @@ impl Writer {
         let aged = step
             .zip(self.first_us)
             .is_some_and(|(step, first)| now_us.saturating_sub(first) > step);
-        self.bytes > SEGMENT_HEADER as u64 && (full || aged)
+        self.is_left || self.bytes > SEGMENT_HEADER as u64 && (full || aged)
     }
 
     /// Goes on in a new segment, which is durable under its name before anything is in it.
     fn roll(&mut self) -> io::Result<()> {
         let (segment, header) = Segment::fresh(&self.topic.dir, self.next, self.last_us);
+        self.is_left = true;
         self.active = create(&*self.files, &segment.path, &header)?;
         self.segment = Arc::new(segment);
         self.bytes = SEGMENT_HEADER as u64;
         self.first_us = None;
+        self.is_left = false;
         let placed = Placed { segment: self.segment.clone(), bytes: self.bytes };
         self.topic.state.lock().segments.push_back(placed);
         Ok(())

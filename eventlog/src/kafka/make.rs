@@ -81,7 +81,7 @@ fn configuration(topic: &TopicSettings, shards: u16) -> Vec<(&'static str, Strin
     let cap_bytes = topic.cap_bytes / u64::from(shards);
     let segment = (cap_bytes / SEGMENTS).clamp(MIN_SEGMENT, MAX_SEGMENT);
     let age = topic.cap_age.map_or("-1".to_owned(), |age| age.as_millis().to_string());
-    // Kafka drops no segment that it still writes to, so a quiet topic would keep all of it.
+    // Kafka drops a segment once its newest record is too old: a trickle would keep the old ones.
     let step = topic.cap_age.map(|age| (age / SEGMENTS_PER_AGE).max(MIN_STEP));
     let step = step.map(|step| ("segment.ms", step.as_millis().to_string()));
     let rest = [
