@@ -90,8 +90,9 @@ impl Command {
     }
 
     fn has_clients(&self) -> bool {
-        let is_media = matches!(self, Self::Origin | Self::Edge(_) | Self::Steering);
-        is_media || self.handles_records() || matches!(self, Self::Dashboard)
+        let others =
+            matches!(self, Self::Dashboard | Self::Origin | Self::Edge(_) | Self::Steering);
+        others || self.handles_records()
     }
 }
 

@@ -153,8 +153,8 @@ impl Level {
         collector: &Collector,
     ) {
         let used = collector.cpu();
-        let all = async { clients.as_many_as_can(turn()).await };
-        let (capacity, _) = join!(all, elsewhere.at(posts_per_s, turn()));
+        let (capacity, _) =
+            join!(clients.as_many_as_can(turn()), elsewhere.at(posts_per_s, turn()));
         self.used += collector.cpu() - used;
         let start = format!("e=ps,sta=s,sid=\"one\",sn=1,ts={},v=2", WallClock.now_us() / 1_000);
         let small = async || clients.post_as("demo", "identity", start.clone().into_bytes()).await;

@@ -4,7 +4,6 @@
 //! still sending when its connection ends may never see the answer, and a connection is used again
 //! only once the body is complete. HTTP/2 has neither problem.
 
-use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -45,17 +44,8 @@ pub(crate) struct RequestBody {
 pub(crate) struct Rest {
     life: Arc<Life>,
     number: u64,
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-enum State {
-    /// The handler has it, or has read it to its end.
-    Held,
-    /// The handler has dropped it before its end.
-    Left(Incoming),
-    /// The answer was not to wait for it any longer.
-    Given,
+    /// What the handler dropped before its end. After the answer nobody looks here any more.
+    left: Mutex<Option<Incoming>>,
 }
 
 /// The request with a body that leaves its rest in the second.
@@ -66,8 +56,7 @@ pub(crate) fn split(
 ) -> (Request<RequestBody>, Arc<Rest>) {
     let is_http_1 = request.version() < Version::HTTP_2;
     let is_coming = !request.headers().contains_key(EXPECT);
-    let rest = Rest { life: life.clone(), number, state: Mutex::new(State::Held) };
-    let rest = Arc::new(rest);
+    let rest = Arc::new(Rest { life: life.clone(), number, left: Mutex::default() });
     let body = |body| RequestBody { body: Some(body), is_http_1, is_coming, rest: rest.clone() };
     (request.map(body), rest)
 }
@@ -79,9 +68,8 @@ impl Rest {
 
     /// Receives and discards what the handler left, within limits.
     pub(crate) async fn discard(&self) {
-        let State::Left(mut body) = mem::replace(&mut *self.state.lock(), State::Given) else {
-            return;
-        };
+        let left = self.left.lock().take();
+        let Some(mut body) = left else { return };
         if body.size_hint().lower() <= DISCARD_BYTES {
             self.receiving(true);
             let discarded = timeout(DISCARD_WITHIN, discard(&mut body));
@@ -133,9 +121,6 @@ impl Drop for RequestBody {
         self.rest.receiving(false);
         let discards = self.is_http_1 && self.is_coming;
         let left = self.body.take().filter(|body| discards && !body.is_end_stream());
-        let mut state = self.rest.state.lock();
-        if let (Some(body), State::Held) = (left, &*state) {
-            *state = State::Left(body);
-        }
+        *self.rest.left.lock() = left;
     }
 }

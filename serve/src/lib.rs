@@ -3,7 +3,8 @@
 //! - [`Server`] binds an address and serves a router on it within [`Limits`], over HTTP/1.1 and
 //!   HTTP/2, with TLS if it is given [`TlsFiles`]. Each connection has its own deadlines (`life`),
 //!   an idle one makes room for a client that waits (`registry`), and TLS handshakes of addresses
-//!   that never send a request are throttled (`strangers`). It watches the service's background
+//!   that never send a request are throttled (`strangers`). A body that no handler reads is received
+//!   and discarded before the answer (`body`). It watches the service's background
 //!   tasks and ends with [`TaskEnded`] when one of them ends, so that a service never runs with a
 //!   part missing.
 //! - [`problem::Problem`] is an error as RFC 9457 problem details. This crate defines their form;

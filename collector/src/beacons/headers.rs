@@ -12,9 +12,7 @@ const SIGNS: [&str; 6] = ["=", ":", "%3d", "%3a", "%253d", "%253a"];
 /// single ones, or in a record that is percent-encoded as a whole. `key` is the string before it.
 pub(super) fn up_to_header<'a>(key: &str, text: &'a str) -> &'a str {
     let lower = text.to_ascii_lowercase();
-    let of_key = Some(0).filter(|_| is_key(key)).and_then(|_| behind_sign(&lower));
-    let values = of_key.into_iter().chain(values(&lower));
-    let bare = values.filter(|at| !opens(&lower[*at..])).min();
+    let bare = values(key, &lower).filter(|at| !opens(&lower[*at..])).min();
     &text[..bare.unwrap_or(text.len())]
 }
 
@@ -22,21 +20,16 @@ pub(super) fn up_to_header<'a>(key: &str, text: &'a str) -> &'a str {
 /// key as a string of its own and `:`.
 pub(super) fn is_header([key, sign]: [&str; 2]) -> bool {
     let lower = sign.to_ascii_lowercase();
-    let of_key = Some(0).filter(|_| is_key(key)).and_then(|_| behind_sign(&lower));
-    of_key.into_iter().chain(values(&lower)).any(|at| opens(&lower[at..]))
+    values(key, &lower).any(|at| opens(&lower[at..]))
 }
 
-fn is_key(text: &str) -> bool {
-    KEYS.iter().any(|key| text.eq_ignore_ascii_case(key))
-}
-
-/// Where the values of copied headers begin in a text of lower case.
-fn values(lower: &str) -> impl Iterator<Item = usize> {
+/// Where the values of copied headers begin in a text of lower case that comes after the string
+/// `before`.
+fn values(before: &str, lower: &str) -> impl Iterator<Item = usize> {
+    let is_key = KEYS.iter().any(|key| before.eq_ignore_ascii_case(key));
     let keys = KEYS.iter().flat_map(|key| lower.match_indices(key));
-    keys.filter_map(|(at, key)| {
-        let end = at + key.len();
-        behind_sign(&lower[end..]).map(|value| end + value)
-    })
+    let ends = is_key.then_some(0).into_iter().chain(keys.map(|(at, key)| at + key.len()));
+    ends.filter_map(|end| Some(end + behind_sign(&lower[end..])?))
 }
 
 /// Where the value begins, if the text begins with a sign.
