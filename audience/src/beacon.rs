@@ -1,6 +1,7 @@
 //! CMCD v2 event mode: sends records in batches and retries each batch unchanged until the
 //! collector acknowledges it, waiting as long as the collector asks.
 
+use std::pin::pin;
 use std::sync::Once;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tallylight_schemas::headers;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::pure::pace::Pace;
 
@@ -35,15 +37,27 @@ pub struct Reporter {
     task: JoinHandle<u64>,
     pace: watch::Receiver<Pace>,
     overflow: u64,
+    /// The last effort begins when it is dropped.
+    session: DropGuard,
 }
 
 impl Reporter {
     /// A reporter to `url` (the collector's `/v1/cmcd` with its key).
     pub fn spawn(client: reqwest::Client, url: String) -> Self {
+        Self::with_last_effort(client, url, LAST_EFFORT)
+    }
+
+    fn with_last_effort(client: reqwest::Client, url: String, last_effort: Duration) -> Self {
         let (lines, queue) = mpsc::channel(QUEUE);
         let (asked_pace, pace) = watch::channel(Pace::default());
-        let task = tokio::spawn(send_all(Endpoint { client, url, asked_pace }, queue));
-        Self { lines: Some(lines), task, pace, overflow: 0 }
+        let ended = CancellationToken::new();
+        let session = ended.clone().drop_guard();
+        let given_up = async move {
+            ended.cancelled().await;
+            sleep(last_effort).await;
+        };
+        let task = tokio::spawn(send_all(Endpoint { client, url, asked_pace }, queue, given_up));
+        Self { lines: Some(lines), task, pace, overflow: 0, session }
     }
 
     /// Queues a record; when the queue is full, the record is lost and counted.
@@ -61,6 +75,7 @@ impl Reporter {
     /// Delivers the remaining records and returns how many were never acknowledged.
     pub async fn finish(mut self) -> u64 {
         self.lines = None;
+        drop(self.session);
         self.overflow + self.task.await.unwrap_or(u64::MAX)
     }
 }
@@ -72,7 +87,14 @@ struct Endpoint {
     asked_pace: watch::Sender<Pace>,
 }
 
-async fn send_all(endpoint: Endpoint, mut queue: mpsc::Receiver<String>) -> u64 {
+/// Sends the records until the queue is closed and empty or `given_up`, and returns how many were
+/// never acknowledged.
+async fn send_all(
+    endpoint: Endpoint,
+    mut queue: mpsc::Receiver<String>,
+    given_up: impl Future<Output = ()>,
+) -> u64 {
+    let mut given_up = pin!(given_up);
     let mut lost = 0;
     while let Some(first) = queue.recv().await {
         let mut batch = vec![first];
@@ -84,7 +106,11 @@ async fn send_all(endpoint: Endpoint, mut queue: mpsc::Receiver<String>) -> u64 
             }
         }
         let count = batch.len() as u64;
-        if !deliver(&endpoint, batch.join("\n"), &queue).await {
+        let delivered = tokio::select! {
+            delivered = deliver(&endpoint, batch.join("\n")) => delivered,
+            () = &mut given_up => return lost + count + queue.len() as u64,
+        };
+        if !delivered {
             lost += count;
         }
     }
@@ -93,9 +119,8 @@ async fn send_all(endpoint: Endpoint, mut queue: mpsc::Receiver<String>) -> u64 
 
 /// Sends one batch until it is acknowledged. A retry repeats the same bytes, so the processor
 /// sees a duplicate, never a second event.
-async fn deliver(endpoint: &Endpoint, body: String, queue: &mpsc::Receiver<String>) -> bool {
+async fn deliver(endpoint: &Endpoint, body: String) -> bool {
     let mut pause = Duration::from_millis(300);
-    let mut ended_at = None;
     loop {
         let answer = endpoint
             .client
@@ -122,12 +147,6 @@ async fn deliver(endpoint: &Endpoint, body: String, queue: &mpsc::Receiver<Strin
             }
             _ => {}
         }
-        if queue.is_closed() {
-            let since = *ended_at.get_or_insert_with(Instant::now);
-            if since.elapsed() > LAST_EFFORT {
-                return false;
-            }
-        }
         sleep(wait.map_or(pause, Duration::from_secs).min(LONGEST_PAUSE)).await;
         pause = (pause * 2).min(LONGEST_BACKOFF);
     }
@@ -144,4 +163,58 @@ fn number(answer: &Response, name: &str) -> Option<u64> {
 /// Applies until the next answer; without the header, every report is wanted.
 fn pace(answer: &Response) -> Pace {
     header(answer, headers::PACE).map(Pace::read).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// More records than two batches hold.
+    const RECORDS: u64 = 20;
+    const RECORD: &str = "e=ps";
+    const EFFORT: Duration = Duration::from_secs(1);
+
+    /// A reporter that has records for a collector which accepts connections and does not answer.
+    async fn waiting() -> (Reporter, TcpListener) {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/v1/cmcd", silent.local_addr().unwrap());
+        let client = crate::fetch::client().unwrap();
+        let mut reporter = Reporter::with_last_effort(client, url, EFFORT);
+        for _ in 0..RECORDS {
+            reporter.send(RECORD.to_owned());
+        }
+        (reporter, silent)
+    }
+
+    #[tokio::test]
+    async fn all_batches_share_one_last_effort() {
+        let (reporter, _silent) = waiting().await;
+        let ended = Instant::now();
+        let finish = timeout(Duration::from_secs(5), reporter.finish());
+        assert_eq!(finish.await.expect("one effort for all batches"), RECORDS);
+        assert!(ended.elapsed() >= EFFORT, "{:?}", ended.elapsed());
+    }
+
+    #[tokio::test]
+    async fn the_last_effort_begins_when_the_session_ends() {
+        let (reporter, silent) = waiting().await;
+        sleep(EFFORT * 2).await;
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = silent.accept().await {
+                tokio::spawn(async move {
+                    let mut read = [0; 4_096];
+                    while let Ok(count @ 1..) = stream.read(&mut read).await {
+                        if read[..count].ends_with(RECORD.as_bytes()) {
+                            let answer = b"HTTP/1.1 204 No Content\r\n\r\n";
+                            stream.write_all(answer).await.unwrap();
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(reporter.finish().await, 0);
+    }
 }

@@ -16,6 +16,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use crate::lines;
 use crate::settings::Settings;
 use crate::shutdown;
 use look::Looker;
@@ -107,9 +108,8 @@ pub(crate) async fn run(settings: Settings, args: DrillArgs) -> anyhow::Result<(
 }
 
 /// Prints the progress to stderr; only the table goes to stdout.
-#[allow(clippy::print_stderr, reason = "a drill takes minutes, and somebody waits for it")]
 fn progress(text: &str) {
-    eprintln!("drill: {text}");
+    lines::to_stderr(&format!("drill: {text}"));
 }
 
 /// Waits until nothing is wrong, for `seconds` at most.

@@ -7,6 +7,7 @@ mod bench;
 mod data;
 mod drill;
 mod faults;
+mod lines;
 mod live;
 mod log;
 mod log_cat;
@@ -139,6 +140,8 @@ fn start_tracing() -> anyhow::Result<()> {
         .with_env_filter(filter(std::env::var("TALLYLIGHT_LOG"))?)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        // It would report a stderr that is closed with `eprintln!`, which panics then.
+        .log_internal_errors(false)
         .init();
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Settings of everything (ADR 11): compiled-in defaults, then a TOML file, then the
-//! environment (`TALLYLIGHT_COLLECTOR__FLUSH_MS=50`), then flags. Unknown keys are refused
-//! and all mistakes are reported together.
+//! environment (`TALLYLIGHT_COLLECTOR__FLUSH_MS=50`), then flags, but for `--ports` and
+//! `--no-demo`, which change the defaults. Unknown keys are refused and all mistakes are reported
+//! together.
 
 mod demo;
 mod file;
@@ -31,8 +32,9 @@ pub(crate) struct Global {
     /// A TOML file of settings; `tallylight config` shows the keys (docs/settings.md).
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Moves every port: dashboard BASE, collector +1, a processor of its own +2, origin +10,
-    /// edges +11 and +12, steering +20, `up` itself +30.
+    /// Moves the defaults of all ports: dashboard BASE, collector +1, a processor of its own +2,
+    /// origin +10, edges +11 and +12, steering +20, `up` itself +30. What the file or the
+    /// environment sets stays.
     #[arg(long, global = true, value_name = "BASE")]
     ports: Option<u16>,
     /// The folder of everything kept; deleting it is a clean start.
@@ -43,7 +45,8 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "LOG")]
     log: Option<String>,
     /// No encoders, origin, edges, audience or fault switches: for your own players and CDNs, named
-    /// as steering pathways in the settings (docs/steering.md).
+    /// as steering pathways in the settings (docs/steering.md). The file and the environment may
+    /// then set no `pipelines` and no `edges`.
     #[arg(long, global = true)]
     pub(crate) no_demo: bool,
     /// Set by `up` for its children.
@@ -173,6 +176,9 @@ impl Settings {
         }
         settings.origin.media_dir = Some(settings.data_dir.join("media"));
         settings.dashboard.data = Some(settings.data_dir.clone());
+        if global.no_demo {
+            settings.refuse_demo()?;
+        }
         settings.check()?;
         Ok(settings)
     }
@@ -271,9 +277,9 @@ impl Settings {
         ]);
         if self.has_media() {
             all.push(one("origin", "origin", self.origin.listen));
+            let edges = self.edges.iter().map(|(name, edge)| (format!("edge-{name}"), edge.listen));
+            all.extend(edges.map(|(name, at)| one(&name, &name, at)));
         }
-        let edges = self.edges.iter().map(|(name, edge)| (format!("edge-{name}"), edge.listen));
-        all.extend(edges.map(|(name, at)| one(&name, &name, at)));
         all
     }
 

@@ -17,9 +17,10 @@ use anyhow::Context;
 use clap::Args;
 use tallylight_eventlog::owner::{Owner, Unclaimed};
 use tallylight_schemas::clock::WallClock;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
+use crate::lines;
 use crate::log::LogKind;
 use crate::media::{Ladder, Source};
 use crate::settings::{Global, Settings};
@@ -81,22 +82,31 @@ async fn supervise_all(global: &Global, settings: &Settings, args: &UpArgs) -> a
     // The control listener stops everything if it ends early.
     let started = tokio::select! {
         () = stop.cancelled() => Ok(()),
-        result = start(settings, planned, &faults, &mut stages) => result,
+        result = start(settings, planned, &faults, &stop, &mut stages) => result,
     };
     if started.is_ok() {
         stop.cancelled().await;
     }
-    say("draining; a second signal ends it at once");
+    say("draining; Ctrl-C or SIGTERM ends it at once");
     stop.cancel();
+    let drained = drain(stages).await;
+    say("stopped; the data is kept");
+    started?;
+    drained?;
+    control.await?.context("the fault switches of `up` stopped, and all else with them")
+}
+
+/// Drains one stage after the other, the last one first. A task that failed keeps no other child
+/// from its drain.
+async fn drain(stages: Stages) -> Result<(), JoinError> {
+    let mut drained = Ok(());
     for stage in stages.into_iter().rev() {
         stage.iter().for_each(|(token, _)| token.cancel());
         for (_, task) in stage {
-            task.await?;
+            drained = drained.and(task.await);
         }
     }
-    say("stopped; the data is kept");
-    started?;
-    control.await?.context("the fault switches of `up` stopped, and all else with them")
+    drained
 }
 
 /// Starts one stage after the other, and announces when there is something to look at.
@@ -104,6 +114,7 @@ async fn start(
     settings: &Settings,
     planned: Vec<Vec<Child>>,
     faults: &Faults,
+    stop: &CancellationToken,
     stages: &mut Stages,
 ) -> anyhow::Result<()> {
     let binary = std::env::current_exe().context("cannot find the path of this binary")?;
@@ -114,8 +125,8 @@ async fn start(
         let running = stage.into_iter().map(|child| {
             let token = CancellationToken::new();
             let orders = faults.orders(&child.name);
-            let task = tokio::spawn(child::supervise(child, binary.clone(), orders, token.clone()));
-            (token, task)
+            let (binary, stop, end) = (binary.clone(), stop.clone(), token.clone());
+            (token, tokio::spawn(child::supervise(child, binary, orders, stop, end)))
         });
         stages.push(running.collect());
         ready::listening(&listeners).await?;
@@ -194,16 +205,18 @@ fn drain_of(name: &str, settings: &Settings) -> Duration {
     child::DRAIN.saturating_add(first).saturating_add(second)
 }
 
-#[allow(clippy::print_stdout, reason = "what `up` has to say to the person who started it")]
+/// What `up` has to say to the person who started it.
 fn say(text: &str) {
-    println!("tallylight: {text}");
+    lines::to_stdout(&format!("tallylight: {text}"));
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so and stops")]
 
-    use super::{UpArgs, claim, drain_of, with_flags};
+    use tokio_util::sync::CancellationToken;
+
+    use super::{UpArgs, claim, drain, drain_of, with_flags};
     use crate::settings::Settings;
 
     fn viewers(viewers: u32) -> UpArgs {
@@ -235,6 +248,20 @@ mod tests {
         ] {
             assert_eq!(drain_of(child, &settings).as_secs(), seconds, "{child}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_task_that_failed_keeps_no_other_child_from_its_drain() {
+        let (asked, reply) = (CancellationToken::new(), CancellationToken::new());
+        let (end, ended) = (asked.clone(), reply.clone());
+        let first = tokio::spawn(async move {
+            end.cancelled().await;
+            ended.cancel();
+        });
+        let last = tokio::spawn(async { panic!("a supervisor that fails") });
+        let stages = vec![vec![(asked, first)], vec![(CancellationToken::new(), last)]];
+        assert!(drain(stages).await.is_err_and(|error| error.is_panic()));
+        assert!(reply.is_cancelled(), "the first stage has drained");
     }
 
     #[test]

@@ -146,6 +146,7 @@ fn starts_ends_and_errors_are_vital() {
     for (fields, expected) in [
         ("e=e,ec=(\"1\")", Priority::Vital),
         ("e=ps,sn=7,sta=s", Priority::Vital),
+        ("e=ps,sn=7,sta=p", Priority::Vital),
         ("e=ps,sn=7,sta=e", Priority::Vital),
         ("e=ps,sn=7,sta=f", Priority::Vital),
         ("e=ps,msd=800,sn=7,sta=p", Priority::Vital),

@@ -228,8 +228,7 @@ async fn refusals_follow_the_protocol() {
     assert_eq!(empty.status, 411, "{empty:?}");
     let none = world.post(PATH, "application/json", "{}").await;
     assert_eq!((none.status.as_u16(), none.body.as_str()), (200, "{}"));
-    let misfit = serde_json::json!({"resourceMetrics": [{"scopeMetrics": [{"metrics": [
-        {"name": "a", "gauge": {"dataPoints": [{"timeUnixNano": "soon", "asInt": 1}]}}]}]}]});
+    let misfit = serde_json::json!({"resourceMetrics": [{"scopeMetrics": 1}]});
     for (status, media_type, body) in [
         (400, protobuf, b"\xff\xff".to_vec()),
         (400, "application/json", b"[]".to_vec()),
@@ -251,6 +250,32 @@ async fn refusals_follow_the_protocol() {
     // The write key is public, so its rows are marked as not trusted.
     world.post(PATH, protobuf, sample().encode_to_vec()).await;
     assert!(stored(&world.log).await.iter().all(|row| !row.trusted));
+}
+
+#[tokio::test]
+async fn a_point_that_cannot_be_read_costs_no_other() {
+    let world = World::start().await;
+    let mut request = crowd(vec![text("service.name", "edge")], 3);
+    let Some(Data::Gauge(gauge)) =
+        &mut request.resource_metrics[0].scope_metrics[0].metrics[0].data
+    else {
+        panic!("a gauge")
+    };
+    gauge.data_points[1].attributes = vec![text("agent", "spoil")];
+    let mut body = request.encode_to_vec();
+    let at = body.windows(5).position(|five| five == b"spoil").unwrap();
+    body[at] = 0xff;
+    let answer = world.post(PATH, "application/x-protobuf", body).await;
+    let fates = "accepted=2, rejected;not_utf8=1";
+    assert_eq!((answer.status.as_u16(), answer.header("tallylight-fates")), (200, fates));
+    let point = |time: &str| serde_json::json!({"timeUnixNano": time, "asInt": 1});
+    let (good, bad) = (point(&NS.to_string()), point("soon"));
+    let body = serde_json::json!({"resourceMetrics": [{"scopeMetrics": [{"metrics": [
+        {"name": "a", "gauge": {"dataPoints": [good, bad, good]}}]}]}]});
+    let answer = world.post(PATH, "application/json", body.to_string()).await;
+    assert_eq!(answer.header("tallylight-fates"), "accepted=2, rejected;bad_shape=1");
+    assert!(answer.body.contains(r#""rejectedDataPoints":"1""#), "{answer:?}");
+    assert_eq!(stored(&world.log).await.len(), 4);
 }
 
 proptest! {

@@ -207,16 +207,17 @@ fn in_base64() -> [String; 3] {
 /// OpenTelemetry's conventions.
 fn otlp(now: i64, secret: &str) -> [serde_json::Value; 3] {
     let pair = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
+    let path = pair("url.path", &format!("/v/1.m4s?t={SENTINEL}"));
     let private = [
         pair("client.address", PEER),
         pair("network.peer.address", VIEWER),
         pair("url.full", secret),
-        pair("url.path", &format!("/v/1.m4s?t={SENTINEL}")),
+        path.clone(),
         pair("url.query", &format!("t={SENTINEL}")),
         pair("http.request.header.authorization", SENTINEL),
         pair("enduser.id", SENTINEL),
         pair("http.user_agent", SENTINEL),
-        json!({"key": "seen", "value": {"kvlistValue": {"values": [pair("client.address", PEER)]}}}),
+        json!({"key": "seen", "value": {"kvlistValue": {"values": [path, pair("client.address", PEER)]}}}),
     ];
     // Names that exporters of text logs use, which do not reveal that a value is private.
     let ordinary = ["remote_addr", "log.record.original", "exception.message", "c-ip", "x"];

@@ -10,9 +10,16 @@ use tallylight_fuzz::collect;
 
 fn read<E: Export>(body: &[u8]) {
     for wire in [Wire::Protobuf, Wire::Json] {
-        let Ok(request) = otlp::request::<E>(body, wire) else { continue };
-        let tally = collect(|context, rows| request.read(1, context, rows));
-        assert_eq!(tally.records(), request.records() as u64);
+        let whole = otlp::request::<E>(body, wire).ok().map(|request| (request, Vec::new()));
+        let Some((request, lost)) = whole.or_else(|| otlp::salvage::<E>(body, wire)) else {
+            continue;
+        };
+        let tally = collect(|context, rows| {
+            let mut tally = request.read(1, context, rows);
+            otlp::reject::<E>(&lost, context, rows, &mut tally);
+            tally
+        });
+        assert_eq!(tally.records(), (request.records() + lost.len()) as u64);
     }
 }
 

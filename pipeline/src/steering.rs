@@ -17,7 +17,6 @@ mod settings;
 mod token;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use axum::Router;
@@ -74,8 +73,6 @@ struct Steering {
     ladders: Ladders,
     token: Token,
     state: Mutex<state::State>,
-    /// Whether the state that an earlier run left in the log has been restored.
-    ready: AtomicBool,
     feed: Arc<Feed>,
     prober: Prober,
     copies: Copies,
@@ -115,9 +112,11 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
         origin,
         masks: client(Some(engine::MASK_WITHIN))?,
         token: Token::new(settings.service_key.as_deref()),
-        state: Mutex::new(state::State::new(policy(&settings), settings.mode)),
-        // Without a feed there is nothing to restore and nothing to decide by.
-        ready: AtomicBool::new(settings.feed_url.is_none()),
+        state: Mutex::new(state::State {
+            // Without a feed there is nothing to restore and nothing to decide by.
+            restored: settings.feed_url.is_none(),
+            ..state::State::new(policy(&settings), settings.mode)
+        }),
         feed: Arc::default(),
         prober: Prober::default(),
         sessions: RecentSessions::default(),

@@ -22,7 +22,9 @@ mod value;
 
 pub use key::{Key, Kind, Unit};
 pub use lex::is_custom;
-pub use limits::{MAX_CUSTOM, MAX_CUSTOM_CHARS, MAX_EVENT_BYTES, MAX_ITEMS, MAX_RECORD_BYTES};
+pub use limits::{
+    MAX_CUSTOM, MAX_CUSTOM_CHARS, MAX_EVENT_BYTES, MAX_ITEMS, MAX_RECORD_BYTES, bounds,
+};
 pub use parse::{parse, parse_either, parse_into};
 pub use query::{HEADERS, header_bytes, header_value, named, query_value, query_values};
 pub use rule::{Broken, Harm, Rule};

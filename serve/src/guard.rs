@@ -1,15 +1,25 @@
 //! Which callers are allowed (ADR 16). A page of another site can make a browser send requests
-//! here, and can point its own host name at 127.0.0.1. The first is refused by its Origin, the
-//! second by its Host.
+//! here, and can point its own host name at 127.0.0.1. The first is refused by its Origin or, where
+//! browsers send none, by Sec-Fetch-Site; the second by its Host.
+
+mod change;
 
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+pub use change::{bearer, check_change, is_json, is_service};
+
 use crate::problem::Problem;
+
+/// How the page that made a browser send this request relates to the address. Browsers add it to
+/// requests to loopback and over HTTPS; other clients do not.
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// Under it are the APIs; elsewhere pages, media and metrics.
+const API: &str = "/v1/";
 
 /// A parsed origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,8 +97,25 @@ impl Guard {
         }
     }
 
-    /// 403 for a request from a page of another site, or for another host name.
+    /// 403 for a request to an API from a page of another site, or for another host name. An image,
+    /// a frame or a link of that page has no Origin, and would occupy what the answer needs although
+    /// the page cannot read it.
     pub fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        self.check_page(headers)?;
+        let own = |site: &HeaderValue| *site == "same-origin" || *site == "none";
+        if headers.contains_key(header::ORIGIN) || headers.get_all(SITE).iter().all(own) {
+            return Ok(());
+        }
+        Err(refused(
+            "a page of another site made the browser send this request (Sec-Fetch-Site); open the \
+             address itself"
+                .into(),
+        ))
+    }
+
+    /// The same for what a page of another site may link to or embed: without an Origin, only the
+    /// host name counts.
+    fn check_page(&self, headers: &HeaderMap) -> Result<(), Problem> {
         let Some((host, port)) = host(headers) else {
             return Err(refused("the request has no usable Host header".into()));
         };
@@ -128,55 +155,17 @@ fn refused(detail: String) -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "refused", "This caller is not allowed", detail)
 }
 
-/// Whether the content type is JSON.
-pub fn is_json(headers: &HeaderMap) -> bool {
-    let media_type = only(headers, header::CONTENT_TYPE).and_then(|value| value.split(';').next());
-    media_type.is_some_and(|name| name.trim().eq_ignore_ascii_case("application/json"))
-}
-
-/// Checks a request that would change something, apart from its origin: it must be JSON, since
-/// browsers send that across sites only after a preflight, and carry the service key
-/// (`Authorization: Bearer`) if one is set.
-pub fn check_change(headers: &HeaderMap, key: Option<&str>) -> Result<(), Problem> {
-    if !is_json(headers) {
-        let (title, detail) = ("A change is JSON", "Send it with Content-Type: application/json");
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", title, detail));
-    }
-    if !is_service(headers, key) {
-        let detail = "Send Authorization: Bearer with the service key of this start";
-        let title = "Only our own services may do this";
-        let problem = Problem::new(StatusCode::UNAUTHORIZED, "untrusted", title, detail);
-        // RFC 9110, 15.5.2 requires this header.
-        return Err(problem.with(header::WWW_AUTHENTICATE, "Bearer"));
-    }
-    Ok(())
-}
-
-/// The key in `Authorization: Bearer KEY`, if there is exactly one such header. The scheme counts
-/// in any case (RFC 9110, 11.1).
-pub fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, key) = only(headers, header::AUTHORIZATION)?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
-}
-
-/// Whether a request carries the service key; always true if no key is set.
-pub fn is_service(headers: &HeaderMap, key: Option<&str>) -> bool {
-    key.is_none_or(|key| bearer(headers).is_some_and(|given| is_key(given, key)))
-}
-
-/// Compares keys in constant time, so that timing reveals nothing about a guess.
-fn is_key(given: &str, key: &str) -> bool {
-    let differ = |(a, b): (u8, u8)| a ^ b;
-    given.len() == key.len()
-        && given.bytes().zip(key.bytes()).map(differ).fold(0, |sum, bits| sum | bits) == 0
-}
-
 /// Middleware: passes the request on, or answers 403.
-pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
-    match guard.check(request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+pub async fn guard(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
+    let is_api = request.uri().path().starts_with(API);
+    let headers = request.headers();
+    let checked = if is_api { guard.check(headers) } else { guard.check_page(headers) };
+    if let Err(problem) = checked {
+        return problem.into_response();
     }
+    // A service to which a proxy forwards the request without its Origin would refuse it again.
+    request.headers_mut().remove(SITE);
+    next.run(request).await
 }
 
 #[cfg(test)]
@@ -236,57 +225,24 @@ mod tests {
     }
 
     #[test]
-    fn a_bearer_is_known_in_any_case_and_only_alone() {
-        let mut headers = HeaderMap::new();
-        for (value, key) in [
-            ("Bearer abc", Some("abc")),
-            ("bearer abc", Some("abc")),
-            ("BEARER  abc ", Some("abc")),
-            ("Basic abc", None),
-            ("Bearerabc", None),
-            ("abc", None),
-        ] {
-            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
-            assert_eq!(bearer(&headers), key, "{value}");
-            assert_eq!(is_service(&headers, Some("abc")), key.is_some(), "{value}");
-        }
-        headers.insert(header::AUTHORIZATION, "Bearer abc".parse().unwrap());
-        headers.append(header::AUTHORIZATION, "Bearer abc".parse().unwrap());
-        assert_eq!(bearer(&headers), None);
-    }
-
-    #[test]
-    fn a_key_is_the_whole_key() {
-        for (given, fits) in
-            [("abc", true), ("abd", false), ("ab", false), ("abcd", false), ("", false)]
+    fn an_api_without_an_origin_is_called_by_its_own_pages_only() {
+        let guard = Guard::new(&[], &["http://localhost:5173".into()]);
+        for (site, fits) in
+            [("same-origin", true), ("none", true), ("same-site", false), ("cross-site", false)]
         {
-            assert_eq!(is_key(given, "abc"), fits, "{given}");
+            let mut headers = called("localhost:7700");
+            headers.insert(SITE, site.parse().unwrap());
+            assert_eq!(guard.check(&headers).is_ok(), fits, "{site}");
+            assert!(guard.check_page(&headers).is_ok(), "{site}");
+            headers.insert(header::ORIGIN, "http://localhost:5173".parse().unwrap());
+            assert!(guard.check(&headers).is_ok(), "{site} with an allowed origin");
+            headers.insert(header::ORIGIN, "http://evil.example".parse().unwrap());
+            assert!(guard.check(&headers).is_err(), "{site} with another origin");
         }
-    }
-
-    #[test]
-    fn a_change_is_json_and_carries_the_key() {
-        let with = |json: &str, key: Option<&str>| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::CONTENT_TYPE, json.parse().unwrap());
-            if let Some(key) = key {
-                headers.insert(header::AUTHORIZATION, format!("Bearer {key}").parse().unwrap());
-            }
-            headers
-        };
-        let status = |headers: &HeaderMap, key| {
-            check_change(headers, key).map_err(|problem| problem.status().as_u16())
-        };
-        let json = "application/json; charset=utf-8";
-        assert_eq!(status(&with(json, None), None), Ok(()));
-        assert_eq!(status(&with(json, Some("abc")), Some("abc")), Ok(()));
-        assert_eq!(status(&with(json, None), Some("abc")), Err(401));
-        assert_eq!(status(&with(json, Some("abd")), Some("abc")), Err(401));
-        assert_eq!(status(&with(json, Some("ab")), Some("abc")), Err(401));
-        assert_eq!(status(&with("text/plain", Some("abc")), Some("abc")), Err(415));
-        assert_eq!(status(&HeaderMap::new(), None), Err(415));
-        let refused = check_change(&with(json, None), Some("abc")).unwrap_err().into_response();
-        assert_eq!(refused.headers()[header::WWW_AUTHENTICATE], "Bearer");
+        let mut twice = called("localhost:7700");
+        twice.append(SITE, "none".parse().unwrap());
+        twice.append(SITE, "cross-site".parse().unwrap());
+        assert!(guard.check(&twice).is_err());
     }
 
     #[test]

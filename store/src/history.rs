@@ -8,6 +8,7 @@
 
 mod apart;
 mod commit;
+mod expire;
 mod file;
 mod folder;
 mod gather;
@@ -84,6 +85,8 @@ pub enum Step {
     Repair(Table),
     /// Small files are read, but the file that joins them is not written yet.
     Join(Table),
+    /// The caps are about to remove an hour from a table.
+    Expire(Table),
     /// All tables are written, but the matching snapshot is not.
     Snapshot,
 }

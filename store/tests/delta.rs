@@ -3,6 +3,8 @@
 
 #[path = "delta/apart.rs"]
 mod apart;
+#[path = "delta/ill.rs"]
+mod ill;
 #[path = "delta/kit.rs"]
 mod kit;
 #[path = "delta/shards.rs"]

@@ -140,6 +140,9 @@ impl Archive {
         let Outcome { mut rows, players, deliveries, infra, mut dead } = outcome;
         dead.iter_mut().for_each(|letter| self.address(letter));
         let stands = self.standing.is_some();
+        if let Some(standing) = &mut self.standing {
+            standing.lack(&rows.over.spans);
+        }
         let (history, hour) = (self.parts.history.clone(), hour_of(self.log_us));
         let batches = rows::of_events(players, deliveries, infra, &dead)
             .chain(rows::of_rows(&mut rows))
@@ -211,8 +214,15 @@ impl Archive {
         } else if self.is_behind(table, position) {
             ask.answer(None);
         } else {
-            ask.answer(rows::not_settled(table, &self.settle));
+            ask.answer(rows::not_settled(table, &self.settle, self.final_up_to()));
         }
+    }
+
+    /// Nothing before this changes in views any more, Unix µs: while the archive is stalled, they
+    /// lack what has ended since.
+    fn final_up_to(&self) -> i64 {
+        let settled = self.settle.final_up_to();
+        self.standing.as_ref().map_or(settled, |standing| standing.final_up_to.min(settled))
     }
 
     /// Begins a task that writes.

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `scheduler` | [`Keeper`]: when an hour is checked and when a repair is due |
 //! | `check`, `findings` | check an hour piece by piece; check many hours at once |
+//! | `steady` | an hour that is changed while it is checked is checked again |
 //! | `expect`, `compare` | rows as they should be; the comparison with rows as they are |
 //! | `contested` | panes with a row for the rest, which are compared as one row |
 //! | `unknown` | sessions that began before the oldest facts, which are left out |
@@ -36,6 +37,7 @@ mod replay;
 mod scheduler;
 mod sid_batches;
 mod sid_facts;
+mod steady;
 mod unknown;
 
 use std::collections::BTreeSet;
@@ -53,9 +55,11 @@ pub use scheduler::{AuditStats, Keeper, Reach, Settings};
 
 use crate::pure::limits::Limits;
 use difference::{LONGEST_RUN_US, quiet_us};
+use facts::TABLES;
 use lateness::Lateness;
 use reading::Reading;
 use replay::Replay;
+use steady::expired_of;
 use unknown::Unknown;
 
 /// The tables that are checked.
@@ -102,18 +106,21 @@ impl Audit {
         limits: &Limits,
         rest: u32,
     ) -> Result<Option<Self>, HistoryError> {
+        // First of all: what goes while the rest is found out is noticed.
+        let expired = expired_of(history, TABLES).await?;
         let mut first = None;
-        for table in [Table::PlayerEvents, Table::DeliveryEvents] {
+        for table in TABLES {
             let found = time(history, table, "SELECT min(logged_at) FROM rows").await?;
             first = [first, found].into_iter().flatten().min();
         }
         let Some(first) = first else { return Ok(None) };
         let first_hour = hour_of(first);
         let shards = history.shards().await?;
+        let replay = Replay::new(shards, partitions, limits);
         Ok(Some(Self {
             history: history.clone(),
             limits: limits.clone(),
-            reading: Reading::new(history, Replay::new(shards, partitions, limits), first, rest),
+            reading: Reading::new(history, replay, (first, expired), rest),
             shards,
             rows_at_once: ROWS_AT_ONCE,
             first_hour,
@@ -125,7 +132,7 @@ impl Audit {
     async fn hours(&self, until: i64) -> Result<BTreeSet<i64>, HistoryError> {
         let mut hours = BTreeSet::new();
         let hour = format!("arrow_cast(coalesce(ts, received_at), 'Int64') / {HOUR_US}");
-        for table in [Table::PlayerEvents, Table::DeliveryEvents] {
+        for table in TABLES {
             let sql = format!("SELECT DISTINCT {hour} FROM rows");
             for batch in self.history.select(table, &sql).await? {
                 hours.extend(batch.column(0).as_primitive::<Int64Type>().iter().flatten());

@@ -4,7 +4,7 @@ mod processes;
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -220,18 +220,29 @@ impl World {
 
     /// Ctrl-C, and a wait for the drain.
     pub fn stop(&mut self) {
-        let pid = Pid::from_raw(i32::try_from(self.up.id()).unwrap());
-        if matches!(self.up.try_wait(), Ok(None)) && kill(pid, Signal::SIGTERM).is_ok() {
-            let deadline = Instant::now() + Duration::from_secs(40);
-            while Instant::now() < deadline {
-                if matches!(self.up.try_wait(), Ok(Some(_))) {
-                    return;
-                }
-                #[allow(clippy::disallowed_methods, reason = "waits for another process")]
-                std::thread::sleep(Duration::from_millis(50));
-            }
+        let running = matches!(self.up.try_wait(), Ok(None));
+        if running && self.signal(Signal::SIGTERM) && self.ended().is_none() {
             let _ = self.up.kill();
         }
+    }
+
+    /// Sends `up` a signal; returns whether it is there to get one.
+    pub fn signal(&self, signal: Signal) -> bool {
+        kill(Pid::from_raw(i32::try_from(self.up.id()).unwrap()), signal).is_ok()
+    }
+
+    /// Waits for the end of `up`, which was asked for, and returns how it ended; none if it has not
+    /// by the time that a drain may take.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        let deadline = Instant::now() + Duration::from_secs(40);
+        while Instant::now() < deadline {
+            if let Ok(Some(status)) = self.up.try_wait() {
+                return Some(status);
+            }
+            #[allow(clippy::disallowed_methods, reason = "waits for another process")]
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        None
     }
 }
 

@@ -1,5 +1,5 @@
 //! `kill -9` of the data process, ten times, under load: what was acknowledged is stored,
-//! nothing is stored twice in the windows, and viewers never notice.
+//! nothing is stored twice in the windows, and viewers never notice. And a terminal that goes away.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::process::Command;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal::{self, SIGCONT, SIGHUP, SIGSTOP};
 use rand::Rng;
 use tallylight_audience::ledger::{Ended, Entry};
 use tallylight_eventlog::Entry as LogEntry;
@@ -111,6 +112,47 @@ async fn at_a_load_that_is_shed_every_record_has_one_end() {
     );
     assert_eq!(fates["accepted"], stored.len() as u64, "accepted is stored");
     assert!(fates["shed;overload"] > 0 && fates["rejected;no_sid"] > 0, "{fates:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_terminal_up_restarts_what_dies_and_drains_unless_it_shall_go_on() {
+    let mut world = World::start_with(unread("--default-signal=HUP")).await;
+    world.kill_child("data").await;
+    // The dashboard, which is in `data`, passes the request on to steering.
+    world.wait_for("both", 30, async || world.get("/v1/steering").await.is_ok()).await;
+    // While steering stands still, `up` waits for its drain.
+    let steering = world.children("steering")[0];
+    send(steering, SIGSTOP);
+    for _ in ["from the shell", "from the kernel"] {
+        assert!(world.signal(SIGHUP));
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    send(steering, SIGCONT);
+    assert!(world.ended().is_some_and(|status| status.success()), "all have drained");
+
+    let mut again = unread("--ignore-signal=HUP");
+    again.args(["--ports", &world.base.to_string(), "--data"]).arg(world.data.path());
+    world.start_again(again).await;
+    assert!(world.signal(SIGHUP));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    world.kill_child("steering").await;
+    let restarted = async || !world.children("steering").is_empty();
+    world.wait_for("steering once more", 20, restarted).await;
+}
+
+fn send(pid: i32, signal: Signal) {
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).unwrap();
+}
+
+/// `up` whose stdout and stderr nobody reads, with SIGHUP as `env` is told: the test itself may run
+/// under `nohup`.
+fn unread(hang_up: &str) -> Command {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new("env");
+    command.arg(hang_up).arg(binary()).args(["up", "--no-demo"]).env("TALLYLIGHT_LOG", "info");
+    command.stdout(writer.try_clone().unwrap()).stderr(writer);
+    command
 }
 
 /// A platform that takes a snapshot each second, so that there is one to continue from.

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use anyhow::bail;
+
 use super::Settings;
 use crate::log::LogSettings;
 
@@ -89,5 +91,56 @@ impl Settings {
         self.dashboard.upstreams.edges.clear();
         self.steering.edges.clear();
         self.steering.origin_url = None;
+    }
+
+    /// Fails if the file or the environment has brought back what [`Self::drop_demo`] removed.
+    pub(super) fn refuse_demo(&self) -> anyhow::Result<()> {
+        let pipelines = (!self.pipelines.is_empty()).then_some("pipelines");
+        let edges = (!self.edges.is_empty()).then_some("edges");
+        let set: Vec<&str> = pipelines.into_iter().chain(edges).collect();
+        if set.is_empty() {
+            return Ok(());
+        }
+        bail!(
+            "--no-demo runs no encoders and no edges, but the settings' file or the environment \
+             sets {}: remove it there, or leave the flag out",
+            set.join(" and ")
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::io::Write;
+
+    use clap::Parser;
+
+    use super::Settings;
+
+    /// What `--no-demo` makes of this file.
+    fn without_demo(toml: &str) -> Result<Settings, String> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(toml.as_bytes()).unwrap();
+        let words = ["tallylight", "config", "--no-demo", "--config"].map(OsStr::new);
+        let words = words.into_iter().chain([file.path().as_os_str()]);
+        let cli = crate::Cli::parse_from(words);
+        Settings::load(&cli.global).map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn a_demo_in_the_settings_contradicts_the_flag_that_drops_it() {
+        for file in ["", "pipelines = []"] {
+            let settings = without_demo(file).unwrap();
+            assert!(!settings.has_media() && settings.edges.is_empty(), "{file:?}");
+        }
+        for (file, set) in [
+            ("pipelines = [\"A\"]", "sets pipelines: "),
+            ("[edges.e1]", "sets edges: "),
+            ("pipelines = [\"A\"]\n[edges.e1]", "sets pipelines and edges: "),
+        ] {
+            let refused = without_demo(file).unwrap_err();
+            assert!(refused.contains("--no-demo") && refused.contains(set), "{refused}");
+        }
     }
 }

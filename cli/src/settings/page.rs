@@ -16,7 +16,9 @@ const HEAD: &str = r#"# Settings
 Generated from the doc comments and defaults of the sources.
 `UPDATE_GOLDENS=1 cargo test --locked --workspace --bin tallylight -- settings` rewrites it.
 
-The file overrides defaults, the environment overrides the file, and flags override the environment.
+The file overrides defaults, the environment overrides the file, and flags override the environment, but for two:
+`--ports` changes the defaults of ports, which the file and the environment override, and `--no-demo` is refused when
+they bring the demo back.
 
 - The **file** is TOML, named by `--config FILE`. The headings below are its sections: `flush_ms` of `[collector]`.
   A pipe (`--config <(…)`) will do, except for `up`, whose services read the file again.

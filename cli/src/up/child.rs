@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::faults::Orders;
+use crate::lines;
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
@@ -38,20 +39,25 @@ pub(super) struct Child {
     pub(super) drain: Duration,
 }
 
-/// Keeps the child running until `stop`, except while its orders hold it down.
+/// Keeps the child running until `end`, except while its orders hold it down. `stop` is of all
+/// children and comes first: after it nothing is started again.
 pub(super) async fn supervise(
     child: Child,
     binary: PathBuf,
     mut orders: watch::Receiver<Orders>,
     stop: CancellationToken,
+    end: CancellationToken,
 ) {
     let mut backoff = FIRST_BACKOFF;
     while !stop.is_cancelled() {
         let started = Instant::now();
         match spawn(&child, &binary) {
             Ok(process) => {
-                let ended = watch(&child, process, &mut orders, &stop).await;
+                let ended = watch(&child, process, &mut orders, &end).await;
                 if stop.is_cancelled() {
+                    if !end.is_cancelled() {
+                        super::say(&format!("{} ended before its turn ({ended})", child.name));
+                    }
                     return;
                 }
                 super::say(&format!("{} ended ({ended}); restarting", child.name));
@@ -100,12 +106,13 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// Waits for the child's end, meanwhile passes its orders on, and returns how it ended.
+/// Waits for the child's end, asks it to end at `end`, meanwhile passes its orders on, and returns
+/// how it ended.
 async fn watch(
     child: &Child,
     mut process: tokio::process::Child,
     orders: &mut watch::Receiver<Orders>,
-    stop: &CancellationToken,
+    end: &CancellationToken,
 ) -> String {
     if let Some(stderr) = process.stderr.take() {
         tokio::spawn(forward(child.name.clone(), stderr));
@@ -120,7 +127,7 @@ async fn watch(
             let _ = process.kill().await;
             return "killed by its fault switch".to_owned();
         }
-        () = stop.cancelled() => {}
+        () = end.cancelled() => {}
     }
     if let Some(pid) = process.id().and_then(|id| i32::try_from(id).ok()) {
         // It may have just ended; then the signal fails.
@@ -168,13 +175,13 @@ fn describe(status: std::io::Result<std::process::ExitStatus>) -> String {
     status.map_or_else(|error| error.to_string(), |status| status.to_string())
 }
 
-/// Forwards a child's log, each line prefixed with its name.
-#[allow(clippy::print_stderr, reason = "the children's logs go where `up`'s own would")]
+/// Forwards a child's log to where `up`'s own goes, each line prefixed with its name. It reads on
+/// even when nobody can read that: a child must not find its stderr closed.
 async fn forward(name: String, stderr: ChildStderr) {
     // Libraries also write to it, not always in UTF-8.
-    let mut lines = BufReader::new(stderr).split(b'\n');
-    while let Ok(Some(line)) = lines.next_segment().await {
-        eprintln!("{name:<9} | {}", String::from_utf8_lossy(&line));
+    let mut log = BufReader::new(stderr).split(b'\n');
+    while let Ok(Some(line)) = log.next_segment().await {
+        lines::to_stderr(&format!("{name:<9} | {}", String::from_utf8_lossy(&line)));
     }
 }
 
@@ -182,7 +189,7 @@ async fn forward(name: String, stderr: ChildStderr) {
 mod tests {
     use figment::value::Value;
 
-    use super::quoted;
+    use super::*;
 
     #[test]
     fn a_key_is_a_text_whatever_it_looks_like() {
@@ -190,5 +197,23 @@ mod tests {
             let read: Value = quoted(key).parse().expect("infallible");
             assert_eq!(read.as_str(), Some(key));
         }
+    }
+
+    #[tokio::test]
+    async fn what_has_ended_when_all_stop_is_not_started_again() {
+        let child = Child {
+            name: "ends-at-once".to_owned(),
+            args: Vec::new(),
+            service_key: String::new(),
+            drain: DRAIN,
+        };
+        let (_orders, orders) = watch::channel(Orders::default());
+        let (stop, end) = (CancellationToken::new(), CancellationToken::new());
+        let binary = PathBuf::from("/bin/false");
+        let task = tokio::spawn(supervise(child, binary, orders, stop.clone(), end));
+        sleep(FIRST_BACKOFF / 2).await;
+        assert!(!task.is_finished(), "until then it is restarted");
+        stop.cancel();
+        timeout(DRAIN, task).await.expect("the supervisor ends with all").expect("no panic");
     }
 }

@@ -37,13 +37,17 @@ pub(super) fn keep(
     event.cid = event.cid.filter(|cid| !cid.is_empty()).or_else(|| text(Key::Cid));
     clean(&mut event);
     check(&event)?;
+    let reported = reported.filter(|_| event.action == Action::Get);
     if standing.keeps_all() || standing.keeps(of_delivery(&event), lot(tenant, &event.source)) {
-        if let Some((reported, record)) = reported.filter(|_| event.action == Action::Get) {
+        if let Some((reported, record)) = reported {
             reported.keep(record, &event, context, rows, tally);
         }
         rows.push_delivery(tenant, received_at, event);
         tally.accept(0, 0);
     } else {
+        if let Some((reported, _)) = reported {
+            tally.beside(reported.source, Fate::Shed, standing.cause);
+        }
         tally.add(Fate::Shed, standing.cause, 1);
     }
     Ok(())
@@ -115,9 +119,12 @@ fn check(event: &DeliveryEvent) -> Result<(), Reason> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::decode::rows::deliveries;
-    use crate::fates::Source;
+    use crate::fates::{Ledger, Source};
+    use crate::pure::ladder::{FULL, Standing};
     use crate::talkers::Talkers;
     use serde_json::json;
 
@@ -155,6 +162,30 @@ mod tests {
             let (mut rows, mut tally) = (Rows::new(4), Tally::default());
             keep(event("sid", "".into()), reported, context, &mut rows, &mut tally).unwrap();
             assert_eq!(deliveries(&mut [rows], 1).rows[0].event.sid.as_deref(), sid);
+        }
+    }
+
+    #[test]
+    fn what_a_shed_event_reports_is_shed_beside_it() {
+        let talkers = Talkers::new(0);
+        let standing = Standing { pressure: FULL, cause: Reason::Overload };
+        let context = Context { trusted: true, standing, ..Context::calm("demo", 1, &talkers) };
+        for (action, text, booked) in [
+            ("get", "sid=\"s-1\"", "edge events"),
+            ("get", "bl=100", "events"),
+            ("get", "bl=100,sid=\"\"", "events"),
+            ("put", "sid=\"s-1\"", "events"),
+        ] {
+            let (mut rows, mut tally) = (Rows::new(4), Tally::default());
+            let reported = Some(ReportedCmcd { text, source: Source::Edge });
+            let event = event("action", action.into());
+            keep(event, reported, context, &mut rows, &mut tally).unwrap();
+            let mut ledger = Ledger::default();
+            ledger.add(&Arc::from("demo"), Source::Events, &tally);
+            let counts = ledger.rows();
+            assert!(counts.iter().all(|of| (of.fate, of.events) == (Fate::Shed, 1)), "{counts:?}");
+            let sources: Vec<_> = counts.iter().map(|of| of.source.as_str()).collect();
+            assert_eq!(sources.join(" "), booked, "{action} {text}");
         }
     }
 

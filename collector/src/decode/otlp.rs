@@ -10,7 +10,10 @@ mod other;
 mod points;
 mod requests;
 mod resource;
+mod salvage;
 mod value;
+
+pub use salvage::salvage;
 
 pub use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 pub use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -70,6 +73,8 @@ pub struct Signal {
     pub rejected: &'static str,
     /// The source that fates are booked under.
     pub source: Source,
+    /// Where the records are in a request.
+    whole: salvage::Part,
 }
 
 /// The request that exports a signal.
@@ -85,11 +90,24 @@ pub trait Export: Message + Default + DeserializeOwned + 'static {
     fn read(&self, number: u64, context: Context<'_>, rows: &mut Rows) -> Tally;
 }
 
-/// Parses a request; `Err` is the parser's message.
+/// Parses a request; `Err` is the parser's message. [`salvage()`] reads what is left of it then.
 pub fn request<E: Export>(body: &[u8], wire: Wire) -> Result<E, String> {
     match wire {
         Wire::Protobuf => E::decode(body).map_err(|error| error.to_string()),
         Wire::Json => json::request(body),
+    }
+}
+
+/// Gives the records that [`salvage()`] left out their fates.
+pub fn reject<E: Export>(
+    lost: &[Reason],
+    context: Context<'_>,
+    rows: &mut Rows,
+    tally: &mut Tally,
+) {
+    for reason in lost {
+        context.bury((E::SIGNAL.source, *reason), &[], rows);
+        tally.reject(*reason);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use arrow::datatypes::{DataType, FieldRef};
 use serde_json::{Map, Value, json};
-use tallylight_schemas::cmcd::{Key, Kind, MAX_CUSTOM_CHARS, MAX_ITEMS, Unit};
+use tallylight_schemas::cmcd::{self, Key, Kind, MAX_CUSTOM_CHARS, MAX_ITEMS, Unit};
 use tallylight_schemas::ipc::{TenantDelivery, fields};
 use tallylight_schemas::tables::Table;
 
@@ -17,6 +17,10 @@ const PLAYER_REQUIRED: [&str; 4] = ["type", "sid", "e", "ts"];
 const DELIVERY_REQUIRED: [&str; 10] =
     ["type", "source", "boot", "seq", "ts", "service", "action", "stream", "status", "bytes"];
 
+/// The newest version of CMCD; a record of a later one is rejected.
+const NEWEST: i64 = 2;
+/// Tokens, as CMCD writes them.
+const TOKEN: &str = "^[A-Za-z*][A-Za-z0-9!#$%&'*+.^_`|~:/-]*$";
 /// Names of custom keys.
 const CUSTOM: &str = "^[A-Za-z*][A-Za-z0-9_.*]*-[A-Za-z0-9_.*-]*$";
 /// Members of a delivery event that have one of a few words; a test checks them against the types.
@@ -49,33 +53,52 @@ fn player() -> Value {
         "required": PLAYER_REQUIRED,
         "properties": properties,
         "patternProperties": {
-            CUSTOM: {"type": ["string", "number", "boolean", "null"], "description": custom},
+            CUSTOM: {
+                "type": ["string", "number", "boolean", "null"],
+                "maxLength": MAX_CUSTOM_CHARS,
+                "description": custom,
+            },
         },
         "additionalProperties": false,
     })
 }
 
 fn of_key(key: Key) -> Value {
-    let text = || match key.unit() {
-        Unit::Chars(most) => json!({"type": "string", "maxLength": most}),
-        _ => json!({"type": "string"}),
-    };
-    let list = |item: Value| json!({"type": "array", "items": item, "maxItems": MAX_ITEMS});
+    let (least, most) = cmcd::bounds(key);
+    let most = if key == Key::V { NEWEST } else { most };
+    let number = json!({"type": "integer", "minimum": least, "maximum": most});
+    let list =
+        |item: Value| json!({"type": "array", "items": item, "minItems": 1, "maxItems": MAX_ITEMS});
     let mut schema = match key.kind() {
-        Kind::Int => json!({"type": "integer"}),
+        Kind::Int => number,
         Kind::Dec => json!({"type": "number"}),
         Kind::Bool => json!({"type": "boolean"}),
-        Kind::Token | Kind::Str => text(),
-        Kind::Strs => list(text()),
+        Kind::Token | Kind::Str => text(key),
+        Kind::Strs => list(text(key)),
         Kind::Ints => list(json!({"anyOf": [
-            {"type": "integer"},
+            number,
             {"type": "object", "required": ["v"], "properties": {
-                "v": {"type": "integer"},
+                "v": number,
                 "ot": {"type": "string", "description": "The object type it is about."},
             }},
         ]})),
     };
     schema["description"] = key.about().into();
+    schema
+}
+
+/// A text of a key.
+fn text(key: Key) -> Value {
+    let mut schema = json!({"type": "string"});
+    if let Unit::Chars(most) = key.unit() {
+        schema["maxLength"] = most.into();
+    }
+    if key.kind() == Kind::Token {
+        schema["pattern"] = TOKEN.into();
+    }
+    if key == Key::Sid {
+        schema["minLength"] = 1.into();
+    }
     schema
 }
 
@@ -116,6 +139,9 @@ fn of_member(member: &FieldRef) -> Value {
         (.., Some(words)) => json!({"type": "string", "enum": words}),
         _ => json!({"type": "string", "maxLength": NAME_BYTES}),
     };
+    if member.name() == "source" {
+        schema["minLength"] = 1.into();
+    }
     if member.is_nullable() {
         schema["type"] = json!([schema["type"], "null"]);
     }
@@ -206,5 +232,51 @@ mod tests {
             without.as_object_mut().unwrap().remove(name);
             assert!(json::parse(&without.to_string(), Mode::Event).is_err(), "{name}");
         }
+    }
+    /// Whether a player's event with this member is accepted, and loses nothing.
+    fn is_kept(name: &str, value: &Value) -> bool {
+        let mut event = json!({"sid": "a", "e": "t", "ts": 1_795_000_000_000_i64});
+        event[name] = value.clone();
+        let text = event.to_string();
+        json::parse(&text, Mode::Event).is_ok_and(|record| record.dropped_values() == 0)
+    }
+
+    #[test]
+    fn the_numbers_of_a_players_event_are_kept_within_their_bounds_alone() {
+        let schema = player();
+        for key in Key::ALL.iter().filter(|key| matches!(key.kind(), Kind::Int | Kind::Ints)) {
+            let member = &schema["properties"][key.name()];
+            let listed = &member["items"]["anyOf"][0];
+            let number = if key.kind() == Kind::Int { member } else { listed };
+            let [least, most] = ["minimum", "maximum"].map(|name| number[name].as_i64().unwrap());
+            for (value, kept) in
+                [(least - 1, false), (least, true), (most, true), (most + 1, false)]
+            {
+                assert_eq!(is_kept(key.name(), &value.into()), kept, "{} {value}", key.name());
+            }
+        }
+    }
+
+    #[test]
+    fn the_texts_of_a_players_event_are_kept_as_far_as_the_schema_allows() {
+        let schema = player();
+        let of = |name: &str, word: &str| schema["properties"][name][word].clone();
+        assert_eq!((of("sid", "minLength"), of("nor", "minItems")), (json!(1), json!(1)));
+        assert_eq!(of("e", "pattern"), TOKEN);
+        assert_eq!(schema["patternProperties"][CUSTOM]["maxLength"], MAX_CUSTOM_CHARS);
+        let longest = "x".repeat(MAX_CUSTOM_CHARS);
+        for (name, value, kept) in [
+            ("sid", json!(""), false),
+            ("nor", json!([]), false),
+            ("e", json!(""), false),
+            ("e", json!("9"), false),
+            ("e", json!("a b"), false),
+            ("e", json!("*9!#$%&'*+-.^_`|~:/"), true),
+            ("a-b", json!(longest), true),
+            ("a-b", json!(format!("{longest}x")), false),
+        ] {
+            assert_eq!(is_kept(name, &value), kept, "{name} {value}");
+        }
+        assert_eq!(delivery()["properties"]["source"]["minLength"], 1);
     }
 }

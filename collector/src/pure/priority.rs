@@ -22,7 +22,9 @@ pub fn of_player(record: &Record<'_>, mode: Mode) -> Priority {
         return Priority::Heartbeat;
     }
     match (record.text(Key::E), record.text(Key::Sta)) {
-        (Some("e"), _) | (Some("ps"), Some("s" | "e" | "f" | "q")) => Priority::Vital,
+        // Playing is the first frame, and the end of a stall: without it, an end that is kept is an
+        // exit before the start, and a stall that was kept never ends.
+        (Some("e"), _) | (Some("ps"), Some("s" | "p" | "e" | "f" | "q")) => Priority::Vital,
         // The first report of a session, and the one that reports its startup time.
         _ if record.int(Key::Sn) == Some(0) || record.int(Key::Msd).is_some() => Priority::Vital,
         (Some("t" | "rr"), _) => Priority::Heartbeat,

@@ -90,7 +90,9 @@ fn take<E: Export>(
     let limits = Limits { bytes: limits.bytes.min(REQUEST_BYTES), ..limits };
     let body = inflate(&received.body, encoding, limits)
         .map_err(|error| admit::inflate_problem(&error))?;
-    let request = otlp::request::<E>(&body, wire).map_err(|error| {
+    let whole = otlp::request::<E>(&body, wire).map(|request| (request, Vec::new()));
+    let read = whole.or_else(|error| otlp::salvage::<E>(&body, wire).ok_or(error));
+    let (request, lost) = read.map_err(|error| {
         let detail = format!(
             "The body is no {} in {}: {}.",
             E::SIGNAL.message,
@@ -99,14 +101,18 @@ fn take<E: Export>(
         );
         problem::of(problem::UNREADABLE, detail)
     })?;
-    let records = request.records();
+    let records = request.records() + lost.len();
     if records == 0 {
         return Ok(None);
     }
     let number = ident::digest(&body);
     let room = collector.reserve(submission, records, body.len())?;
     collector
-        .hand_over(submission, room, |context, rows| request.read(number, context, rows))
+        .hand_over(submission, room, |context, rows| {
+            let mut tally = request.read(number, context, rows);
+            otlp::reject::<E>(&lost, context, rows, &mut tally);
+            tally
+        })
         .map(Some)
 }
 

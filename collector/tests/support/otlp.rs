@@ -1,7 +1,8 @@
-//! Mutated OTLP requests: every record of a request that can still be read has a fate.
+//! Mutated OTLP requests: every record of a request that can still be read, as a whole or in part,
+//! has a fate.
 
 use proptest::prelude::*;
-use tallylight_collector::decode::otlp::{Export, Wire, request};
+use tallylight_collector::decode::otlp::{Export, Wire, reject, request, salvage};
 use tallylight_collector::decode::{Context, Rows};
 use tallylight_collector::talkers::Talkers;
 
@@ -20,12 +21,15 @@ pub fn spoil(body: &mut [u8], hits: &[(prop::sample::Index, u8)]) {
     }
 }
 
-/// Every record of a request that can be read has a fate.
+/// Every record of a request has a fate, if it is known how many there are.
 pub fn read_all<E: Export>(body: &[u8], wire: Wire, max_records: usize) {
-    let Ok(read) = request::<E>(body, wire) else { return };
+    let whole = request::<E>(body, wire).ok().map(|read| (read, Vec::new()));
+    let Some((read, lost)) = whole.or_else(|| salvage::<E>(body, wire)) else { return };
     let talkers = Talkers::new(0);
     let calm = Context::calm("demo", NOW, &talkers);
     let context = Context { max_records, trusted: true, ..calm };
-    let tally = read.read(1, context, &mut Rows::new(4));
-    assert_eq!(tally.records(), read.records() as u64);
+    let mut rows = Rows::new(4);
+    let mut tally = read.read(1, context, &mut rows);
+    reject::<E>(&lost, context, &mut rows, &mut tally);
+    assert_eq!(tally.records(), (read.records() + lost.len()) as u64);
 }

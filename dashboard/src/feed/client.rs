@@ -87,27 +87,37 @@ impl Client<'_> {
         }
     }
 
-    /// Sends hello, then what the client lacks. Returns the number of the newest delta covered,
-    /// and the channel of those that follow.
+    /// Sends hello, then what the client lacks, and the status. Returns the number of the newest
+    /// delta covered, and the channel of those that follow.
     async fn greet(&mut self, query: &FeedQuery) -> Option<(u64, Receiver<Outgoing>)> {
         let hub = &self.app.hub;
         let Joined { first, seq, status, next } = hub.join(query);
         let resumed = matches!(first, First::Missed(_));
         let at = hub.now_ms();
         self.send(Message::Text(message::text(&Hello::new(at, hub.session(), resumed)))).await?;
-        if let Some(status) = status {
-            self.send(Message::Text(status)).await?;
-        }
         match first {
             First::Missed(missed) => {
                 self.app.metrics.resumed_clients.inc();
                 for text in missed {
                     self.send(Message::Text(text)).await?;
                 }
+                // A status ahead of its rows would say that there were none in the gap.
+                self.status(status).await?;
             }
-            First::Snapshot(from) => self.snapshot(from, seq).await?,
+            First::Snapshot(from) => {
+                self.status(status).await?;
+                self.snapshot(from, seq).await?;
+            }
         }
         Some((seq, next))
+    }
+
+    /// Sends the newest status, if there was one.
+    async fn status(&mut self, status: Option<Utf8Bytes>) -> Option<()> {
+        match status {
+            Some(text) => self.send(Message::Text(text)).await,
+            None => Some(()),
+        }
     }
 
     /// Reads the snapshot part by part while it is sent: a slow client holds only one part in

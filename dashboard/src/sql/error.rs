@@ -3,6 +3,7 @@
 use std::fmt;
 
 use axum::http::StatusCode;
+use datafusion::arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, SchemaError};
 use datafusion::sql::sqlparser::tokenizer::Location;
 
@@ -153,11 +154,13 @@ fn translate(error: &DataFusionError) -> SqlError {
             },
         },
         E::ArrowError(inner, _) => match &**inner {
-            datafusion::arrow::error::ArrowError::ExternalError(inner) => {
-                match inner.downcast_ref::<DataFusionError>() {
-                    Some(nested) => translate(nested),
-                    None => foreign(&inner.to_string()),
-                }
+            ArrowError::ExternalError(inner) => match inner.downcast_ref::<DataFusionError>() {
+                Some(nested) => translate(nested),
+                None => foreign(&inner.to_string()),
+            },
+            // Intermediate results that cannot be written, as on a full disk.
+            ArrowError::IoError(what, _) if !is_over_spill_limit(what) => {
+                SqlError::new(Kind::Unavailable, plain(what))
             }
             other => foreign(&other.to_string()),
         },
@@ -196,8 +199,17 @@ fn external(text: &str) -> SqlError {
 
 /// An error that lost its kind on its way through Arrow.
 fn foreign(text: &str) -> SqlError {
-    let out_of_disk = text.contains("disk space during the spilling");
-    if out_of_disk { SqlError::limit(exhausted(text)) } else { SqlError::invalid(plain(text)) }
+    if is_over_spill_limit(text) {
+        SqlError::limit(exhausted(text))
+    } else {
+        SqlError::invalid(plain(text))
+    }
+}
+
+/// Whether intermediate results take more disk than the settings allow. DataFusion reports that as
+/// a failed write, too.
+fn is_over_spill_limit(text: &str) -> bool {
+    text.contains("disk space during the spilling")
 }
 
 fn exhausted(what: &str) -> String {
@@ -261,4 +273,24 @@ fn plain(text: &str) -> String {
     let text =
         text.trim_start_matches("Error during planning: ").trim_start_matches("Execution error: ");
     text.split(". This issue was likely caused by a bug").next().unwrap_or(text).trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_not_the_statements_fault_and_a_limit_is_no_full_disk() {
+        // As they come from DataFusion's writer of intermediate results.
+        let spilling =
+            |error: Error| SqlError::from(DataFusionError::from(ArrowError::from(error)));
+        let full = DataFusionError::IoError(ErrorKind::StorageFull.into());
+        let error = spilling(Error::other(full));
+        assert_eq!((error.kind, error.status()), (Kind::Unavailable, 503), "{error}");
+        let limit = "The used disk space during the spilling process has exceeded the limit";
+        let error = spilling(Error::other(limit));
+        assert_eq!((error.kind, error.status()), (Kind::Limit, 422), "{error}");
+    }
 }

@@ -81,12 +81,14 @@ async fn a_client_that_reconnects_gets_what_it_missed_and_no_more() {
     let mut got = Vec::new();
     let mut last = seq;
     while got.len() < 3 {
-        let rows = feed.next_of("rows").await;
+        let rows = feed.next().await;
+        assert_eq!(rows["type"], "rows", "no status before the rows that it covers");
         assert_eq!(rows["seq"], last + 1);
         last += 1;
         got.extend(viewers(&rows));
     }
     assert_eq!(got, [(NOW_S - 2, 2), (NOW_S - 3, 3), (NOW_S - 4, 4)]);
+    assert_eq!(feed.next().await["type"], "status");
     assert_eq!(world.metric("tallylight_dashboard_resumed_clients_total").await, 1.0);
 
     for query in [format!("?resume={}", seq - 9), format!("?resume={seq}&session=other")] {

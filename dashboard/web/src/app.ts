@@ -14,7 +14,7 @@ export interface App {
   segments: SegmentsPoll;
   steering: Steering;
   selection: SelectionStore;
-  /** Decided once per drawing, before the page draws. */
+  /** Decided before each drawing, and while nothing is drawn. */
   tally: TallyState;
   /** While we are blind: the time since which zeros may be missing data, Unix ms. */
   blindFrom: number;

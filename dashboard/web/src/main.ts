@@ -7,7 +7,6 @@ import { Steering } from "./control/steering";
 import { FeedClient } from "./feed/client";
 import { FeedState } from "./feed/state";
 import { HealthPage } from "./health/page";
-import { Reading } from "./metrics/reading";
 import type { Place } from "./pages";
 import { PipelinePage } from "./pipeline/page";
 import { PlayersPage } from "./players/page";
@@ -16,20 +15,17 @@ import { SelectionStore } from "./selection";
 import { SessionsPage } from "./sessions/page";
 import { Herald } from "./shell/herald";
 import { bindKeys, helpCard } from "./shell/keys";
+import { changing, decide } from "./shell/lamp";
 import { LostPage } from "./shell/lost";
 import { Rail } from "./shell/rail";
 import { applyTheme, toggleTheme } from "./shell/theme";
 import { TopBar } from "./shell/topbar";
 import { SegmentsPoll } from "./stream/segments";
-import { evidence, tallyOf } from "./stream/tally";
 import { SqlPage } from "./sql/page";
 import { find, h, setAttr } from "./ui/dom";
 import { scheduler } from "./ui/frame";
 import { NothingPage } from "./watch/nothing";
 import { WatchPage } from "./watch/page";
-
-/** Missing beacons are noticed only half a minute after the last one, ms. */
-const UNNOTICED_MS = 30_000;
 
 const draw = (): void => drawAll();
 const request = scheduler(draw);
@@ -93,23 +89,18 @@ function drawAll(): void {
     main.replaceChildren(...(page ? [page.root] : []));
     setAttr(document.body, "data-page", app.selection.current.page);
   }
-  if (app.steering.media()) app.segments.start(2_000);
-  // The lamp is about the whole stream, whatever content is selected.
-  const { tally: before } = app.tally;
-  app.tally = tallyOf(evidence(feed, app.segments, new Reading(feed, null).viewers(), app.steering.media()));
-  if (before !== "blind" && app.tally.tally === "blind") app.blindFrom = feed.now() - UNNOTICED_MS;
+  decide(app);
   setAttr(document.body, "data-blind", app.tally.tally === "blind");
   setAttr(document.body, "data-feed", feed.connected() ? "up" : "down");
-  const open = feed.records.open().length;
-  document.title = `${open > 0 ? `(${open}) ` : ""}${app.tally.word} · Tallylight`;
   topbar.draw();
   rail.draw();
   herald.draw();
   page?.draw();
 }
 
-new FeedClient(feed, request).start();
+const changed = changing(app, request);
+new FeedClient(feed, changed).start();
 app.steering.start();
 // The clock and the ages advance even when nothing else changes.
-setInterval(request, 1_000);
+setInterval(changed, 1_000);
 request();

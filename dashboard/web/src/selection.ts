@@ -73,7 +73,9 @@ export class SelectionStore {
 
   go(change: Partial<Selection>): void {
     const before = urlOf(this.current, new URL(location.href));
-    this.current = { ...this.current, ...change };
+    // On Watch it would be what the player claims to show, which only a link says (docs/pages.md).
+    const claim = change.page === "watch" && this.current.page !== "watch" ? { content: null } : {};
+    this.current = { ...this.current, ...change, ...claim };
     const after = urlOf(this.current, new URL(location.href));
     if (after !== before) history.pushState(null, "", after);
     this.changed();

@@ -9,7 +9,7 @@ import { liveFor, sessionRow, toMs } from "../src/sessions/row";
 import { linesOf, spansWhere } from "../src/sessions/series";
 import { download, literal, placeIn, query, queryPatiently, staleness } from "../src/sql/api";
 import { EXAMPLES, expression, metricQuery } from "../src/sql/library";
-import { chartOf, fieldsOf, opensAsChart, scalesOf, shownAs } from "../src/sql/shape";
+import { chartOf, fieldsOf, opensAsChart, scalesOf } from "../src/sql/shape";
 import { Beacons, quoted } from "../src/watch/beacons";
 import { segmentOf } from "../src/watch/requests";
 import { VIEWERS } from "./metrics";
@@ -134,6 +134,26 @@ describe("one session's past", () => {
     expect(one.latency).toEqual([{ at: 1_795_009_600_000, value: 6_100 }]);
   });
 
+  it("places records by the player's corrected clock, as spans are", () => {
+    const at = 1_795_000_000_000;
+    const records = (behind: number, ...delays: number[]) => {
+      const one = past();
+      fromRecords(delays.map((delay, n) => ({ ts: at + n * 1_000 - behind, received_at: (at + n * 1_000 + delay) * 1_000, bl: 300 })), one);
+      return one.buffer.map((point) => point.at - at);
+    };
+    expect(records(60_000, 900, 100, 5_000)).toEqual([100, 1_100, 2_100]);
+    expect(records(-60_000, 900, 100)).toEqual([100, 1_100]);
+    // Less than 2 s may be the network.
+    expect(records(1_800, 900, 100)).toEqual([-1_800, -800]);
+    // The clock was set right between two playbacks.
+    const two = past();
+    fromRecords([0, 1].map((epoch) => ({ epoch, ts: at + (1 - epoch) * 60_000, received_at: at * 1_000, bl: 300 })), two);
+    expect(two.buffer.map((point) => point.at)).toEqual([at, at]);
+    const one = past();
+    fromRecords([{ received_at: at * 1_000, bl: 300 }, { ts: at - 60_000, received_at: at * 1_000, bl: 300 }], one);
+    expect(one.buffer.map((point) => point.at)).toEqual([at, at]);
+  });
+
   it("knows where its requests went, and that a single one is not a move", () => {
     const one = past();
     const at = 1_795_000_000_000_000;
@@ -145,35 +165,7 @@ describe("one session's past", () => {
   });
 });
 
-describe("a result", () => {
-  const rows = [{ at: "2026-11-25T20:00:00", edge: "e1", requests: 10, pct: 0.2 }, { at: "2026-11-25T20:00:10", edge: "e1", requests: 12, pct: 0.1 }, { at: "2026-11-25T20:00:10", edge: "e2", requests: 9, pct: null }];
-
-  it("knows its columns", () => {
-    expect(fieldsOf(rows).map(({ name, kind }) => `${name} ${kind}`)).toEqual(["at time", "edge text", "requests number", "pct number"]);
-    expect(fieldsOf([{ a: null }, { a: 1, b: [1] }]).map(({ kind }) => kind)).toEqual(["number", "nested"]);
-    expect([shownAs(null, "text"), shownAs("2026-11-25T20:00:00.25", "time"), shownAs(1 / 3, "number")]).toEqual(["NULL", "2026-11-25 20:00:00.250", "0.3333333"]);
-  });
-
-  it("is lines over time, one per name, with gaps where there is no value", () => {
-    const shape = chartOf(rows, fieldsOf(rows));
-    if (shape.kind !== "lines") throw new Error(shape.kind);
-    expect(shape.what).toBe("requests by edge");
-    expect(shape.lines).toEqual([{ name: "e1", y: [10, 12] }, { name: "e2", y: [null, 9] }]);
-  });
-
-  it("is bars without a time, and nothing without a number", () => {
-    const bars = [{ fate: "accepted", events: 5 }, { fate: "late", events: 1 }];
-    expect(chartOf(bars, fieldsOf(bars))).toMatchObject({ kind: "bars", value: "events", bars: [{ name: "accepted", value: 5 }, { name: "late", value: 1 }] });
-    expect(chartOf([{ a: "x" }], fieldsOf([{ a: "x" }])).kind).toBe("none");
-    expect(chartOf([], []).kind).toBe("none");
-  });
-
-  it("draws what cannot share a scale under one another", () => {
-    const line = (name: string, top: number) => ({ name, y: [0, top] });
-    const shape = { kind: "lines" as const, what: "", x: [0, 1], lines: [line("viewers", 200), line("ratio", 0.3), line("starts", 90)], left: 0 };
-    expect(scalesOf(shape).map((group) => group.map(({ name }) => name))).toEqual([["viewers", "starts"], ["ratio"]]);
-  });
-
+describe("the SQL page", () => {
   it("says where a query is wrong, and metrics are formulas of sums", () => {
     expect(placeIn("Expected an expression, found: FORM at Line: 2, Column: 14")).toEqual({ line: 2, column: 14 });
     expect(placeIn("table not found")).toBeNull();
@@ -242,6 +234,7 @@ describe("the first example", () => {
     const plain = EXAMPLES[0]?.sql ?? "";
     for (const part of ["starting_ms + playing_ms + rebuffering_ms + seeking_ms", "avg(viewers)"]) expect(plain).toContain(part);
     expect(metricQuery({ ...VIEWERS, window_s: 10 })).toContain("avg(viewers)");
+    expect(metricQuery({ ...VIEWERS, window_s: 30 })).toContain("pane < date_bin(INTERVAL '30 seconds', now() - INTERVAL '3 seconds')");
   });
 });
 

@@ -1,6 +1,13 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import type { App } from "../src/app";
+import { FeedState } from "../src/feed/state";
 import type { FateRow } from "../src/feed/types";
 import { balanceOf, balances, inWords } from "../src/health/balance";
+import { DeliveryTable } from "../src/health/delivery";
+import { fake, newPage } from "./dom";
+
+vi.mock("../src/ui/spark", () => ({ Spark: class { canvas = document.createElement("canvas"); draw = (): void => undefined; } }));
+vi.mock("../src/ui/palette", () => ({ palette: () => ({ levels: [""] }) }));
 
 const FATES = ["accepted", "duplicate", "late", "rejected", "shed"];
 const row = (source: string, fate: string, events: number, door?: number): FateRow => ({ pane: 0, tenant: "demo", source, fate, reason: "none", events, ...(door === undefined ? {} : { door }) });
@@ -25,5 +32,29 @@ describe("balance", () => {
   });
   it("takes the word of a server that knows the ends only", () => {
     expect(balances(balanceOf([row("cmcd", "accepted", 7), row("cmcd", "rejected", 1)]))).toBe(true);
+  });
+});
+
+describe("the table of delivery", () => {
+  afterEach(() => vi.unstubAllGlobals());
+  it("sums half an hour for its sparklines once in ten seconds, also after a row has left", () => {
+    newPage();
+    vi.stubGlobal("requestAnimationFrame", () => 0);
+    const feed = new FeedState();
+    let seq = 0;
+    const put = (pane: number, edge: string): void => feed.apply({ type: "rows", seq: (seq += 1), at: pane, delivery: [{ pane, service: "edge", edge, action: "get", requests: 1 }] });
+    const table = new DeliveryTable({ feed } as unknown as App);
+    const totals = vi.spyOn(feed.delivery, "totals");
+    const draw = (): number => {
+      totals.mockClear();
+      table.draw();
+      return totals.mock.calls.length;
+    };
+    for (const edge of ["e1", "e2"]) for (const pane of [999_000, 1_000_000]) put(pane, edge);
+    draw();
+    for (const pane of [1_399_000, 1_400_000]) put(pane, "e1");
+    expect(draw()).toBe(182);
+    expect(fake(table.root).querySelectorAll("[data-edge]").map((row) => row.getAttribute("data-edge"))).toEqual(["e1"]);
+    expect(draw()).toBe(2);
   });
 });

@@ -1,12 +1,13 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { backoff } from "../src/feed/client";
 import { FeedState } from "../src/feed/state";
 import type { FateRow } from "../src/feed/types";
 import { change, shown, span, text, tick } from "../src/metrics/format";
 import { newestOf, smallest } from "../src/room/picture";
-import { parse, urlOf } from "../src/selection";
+import { SelectionStore, parse, urlOf } from "../src/selection";
 import { parseStrip, type SegmentsPoll } from "../src/stream/segments";
 import { evidence, onSlate, tallyOf, type Evidence } from "../src/stream/tally";
+import { newPage } from "./dom";
 
 const calm: Evidence = { everConnected: true, connected: true, silenceMs: 200, replaying: false, partitions: 4, reporting: 4, viewers: 200, edgeRequests: 200, beacons: 50, refused: 0, slate: false, scheduleSilentMs: null, media: true };
 
@@ -25,6 +26,30 @@ describe("tally", () => {
     expect(tallyOf({ ...calm, viewers: 0, beacons: 0, refused: 9 })).toMatchObject({ word: "BLIND", cause: "players fetch, but their beacons are not taken" });
     expect(tallyOf({ ...calm, scheduleSilentMs: 7_000 })).toMatchObject({ word: "OFF AIR", cause: "the origin's schedule does not answer" });
     expect(tallyOf({ ...calm, slate: null }).word).toBe("BLIND");
+  });
+});
+
+describe("the schedule's silence", () => {
+  afterEach(() => void vi.useRealTimers());
+  it("counts from when the feed was heard again: before, our own network was at fault", () => {
+    vi.useFakeTimers({ now: 100_000 });
+    const state = new FeedState();
+    const hear = (): void => state.apply({ type: "status", at: Date.now(), partitions: 1, reporting: 1, log_time: Date.now(), final_up_to: 0, freshness_ms: 0, sessions: 0, lost_events: 0, lost_entries: 0 });
+    const silent = (ms: number) => evidence(state, { strip: null, failedSince: Date.now() - ms } as SegmentsPoll, 0, true).scheduleSilentMs;
+    hear();
+    vi.advanceTimersByTime(60_000);
+    hear();
+    expect(silent(58_000)).toBe(0);
+    for (let second = 0; second < 7; second += 1) {
+      vi.advanceTimersByTime(1_000);
+      hear();
+    }
+    expect([silent(65_000), silent(4_000)]).toEqual([7_000, 4_000]);
+  });
+  it("is no reason to trust what the schedule said before", () => {
+    const strip = parseStrip({ tracks: ["v-360"], segments: [{ track: "v-360", k: 1, state: "on_time", pipeline: "A" }] });
+    const slate = (ms: number) => evidence(new FeedState(), { strip, failedSince: Date.now() - ms } as SegmentsPoll, 0, true).slate;
+    expect([slate(5_000), slate(7_000)]).toEqual([false, null]);
   });
 });
 
@@ -99,6 +124,19 @@ describe("ways", () => {
     expect(urlOf(selection, url)).toBe("/?metric=starts&by=device&x=1");
     expect(urlOf({ ...selection, metric: "viewers", by: "edge" }, url)).toBe("/?x=1");
     expect(parse(new URL("http://a/watch?by=nonsense"))).toMatchObject({ page: "watch", by: "edge" });
+  });
+  it("takes the Control room's content nowhere where it would be a player's claim", () => {
+    newPage("http://127.0.0.1:7700/?content=a&by=device");
+    const store = new SelectionStore(() => undefined);
+    store.go({ page: "health" });
+    expect(location.search).toBe("?content=a&by=device");
+    store.go({ page: "watch" });
+    expect([location.pathname, location.search]).toEqual(["/watch", "?by=device"]);
+    // A link may make the claim.
+    newPage("http://127.0.0.1:7700/watch?content=b");
+    new SelectionStore(() => undefined).go({ page: "watch" });
+    expect(location.search).toBe("?content=b");
+    vi.unstubAllGlobals();
   });
   it("waits longer each time, and never in step", () => {
     expect(backoff(0, 0)).toBe(125);

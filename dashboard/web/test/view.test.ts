@@ -147,6 +147,17 @@ describe("reading", () => {
     expect(gap.coveredFrom).toBeNull();
     expect(new Reading(gap, null).viewers()).toBeNull();
   });
+  it("never takes the gap of an outage for no viewers, whenever it is drawn", () => {
+    const { state, clock } = feed(row(8000, { viewers: 5 }));
+    clock.now = 70_000;
+    const drawn = [new Reading(state, null).viewers()];
+    // As the server sends it (docs/feed.md): the status follows the rows that it covers.
+    for (const message of [{ ...hello, now: 70_000, resumed: true }, { type: "rows", seq: 1, at: 70_000, playback: [row(40_000, { viewers: 6 })] }, { type: "rows", seq: 2, at: 70_000, playback: [row(68_000, { viewers: 7 })] }, status({ at: 70_000, log_time: 69_900 })] as const) {
+      state.apply(message as Parameters<typeof state.apply>[0]);
+      drawn.push(new Reading(state, null).viewers());
+    }
+    expect([drawn, state.connected(), state.coveredFrom]).toEqual([[5, 5, 6, 7, 7], true, 9_900]);
+  });
   it("forgets the incidents of a server whose data was reset, not over a gap", () => {
     const { state } = feed();
     const incidents = [{ id: "i1", state: "open", updated_at: 1 } as Incident];

@@ -17,6 +17,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::copies::Copy;
 use super::track::{Fixed, SLATE, Slate};
 use crate::ladder::{is_init, is_name};
+use crate::mp4;
 
 /// A directory of the store, of a stream or of one of its tracks. `None` stores nothing.
 #[derive(Debug, Clone)]
@@ -132,8 +133,9 @@ impl Disk {
         std::fs::read(self.dir.as_ref()?.join(name)).ok().map(Bytes::from)
     }
 
-    /// Reads a track's directory. Segments that have left the window (`is_gone`), drafts and
-    /// segments without a choice are removed; damaged media is skipped and logged.
+    /// Reads a track's directory. Segments that have left the window (`is_gone`), drafts, segments
+    /// without a choice and damaged init segments are removed; other damaged media is skipped.
+    /// Damage is logged.
     pub(super) fn load(&self, is_gone: impl Fn(u64) -> bool) -> io::Result<Found> {
         let mut found = Found::default();
         let Some(dir) = &self.dir else { return Ok(found) };
@@ -145,7 +147,14 @@ impl Disk {
             let name =
                 path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
             if is_init(&name) {
-                found.inits.insert(name, Bytes::from(std::fs::read(&path)?));
+                let bytes = Bytes::from(std::fs::read(&path)?);
+                // The hash in its name is the encoder's own, so its content has to tell.
+                if let Err(error) = mp4::init_facts(&bytes) {
+                    tracing::error!(dir = ?self.dir, name, %error, "a damaged init segment is removed");
+                    leftovers.push(path);
+                } else {
+                    found.inits.insert(name, bytes);
+                }
             } else if let Some((number, slate)) = self.slate(&name) {
                 slates.push((std::fs::metadata(&path)?.modified()?, number, slate));
             } else if let Some(k) = name.strip_suffix(".json").and_then(|k| k.parse::<u64>().ok()) {

@@ -3,7 +3,6 @@
 //! a refused player keeps its edge, which may be the failing one.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::extract::State;
@@ -15,7 +14,6 @@ use serde::Serialize;
 use super::Steering;
 use super::pure::answer::answer;
 use super::pure::share::Pathway;
-use super::pure::state;
 use super::session::{Query, new_sid, order};
 
 /// A steering manifest, version 1.
@@ -45,17 +43,6 @@ pub(super) async fn dash(
 }
 
 impl Steering {
-    /// The pathway that a session is to try first; `used` is its current one, if that is an edge of
-    /// ours.
-    fn first(&self, state: &state::State, sid: &str, used: Option<&Pathway>) -> Pathway {
-        let ready = self.ready.load(Ordering::Relaxed);
-        match used {
-            // Right after a start it is not known yet which sessions were moved: all of them stay.
-            Some(used) if !ready && !state.routes.is_closed(&used.edge) => used.clone(),
-            _ => answer(state, sid, used),
-        }
-    }
-
     fn steer(&self, protocol: &str, uri: &Uri, headers: &HeaderMap) -> Response {
         let query = Query::of(uri);
         // A player that came without a session gets one in the address of its next request.
@@ -64,7 +51,7 @@ impl Steering {
         let order = {
             let state = self.state.lock();
             let used = query.used.last().filter(|used| state.edges.contains_key(&used.edge));
-            let first = self.first(&state, &sid, used);
+            let first = answer(&state, &sid, used);
             let used = used.map(|used| used.edge.as_str());
             // Every caller gets an answer; only a session that we issued counts as a viewer.
             if given {

@@ -15,7 +15,8 @@ use crate::serve::upstream::signed;
 
 /// The interval between two decisions.
 const EVERY: Duration = Duration::from_millis(500);
-/// How long the start waits for the state in the log.
+/// How long nothing is decided while the state in the log is waited for. After that, incidents are
+/// named and dead edges closed; nothing is offered before it has been read.
 const RESTORE: Duration = Duration::from_secs(10);
 /// The same once a dashboard has begun to send it: the dashboard may be reading rows for half a
 /// minute.
@@ -49,11 +50,13 @@ impl Steering {
             let seconds = window.seconds(name);
             (name.clone(), Edge { probes, seconds, load: load.or(reckoned) })
         };
+        let pipelines = self.copies.pipelines();
         Inputs {
             feed: window.trust(now_ms),
             edges: self.settings.edges.iter().map(edge).collect(),
             origin: self.prober.of(ORIGIN, now_ms).0,
-            pipelines: self.copies.pipelines(),
+            origin_answers: pipelines.is_some(),
+            pipelines: pipelines.unwrap_or_default(),
             devices: window.devices(),
             top_kbps: self.ladders.top_kbps(),
             low: self.has_low(),
@@ -118,25 +121,12 @@ pub(super) async fn run(app: Arc<Steering>) {
     let started = Instant::now();
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        let (whole, began) = {
-            let window = app.feed.window.lock();
-            (window.is_whole(), window.trust(app.clock.now_ms()).connected)
-        };
-        if whole || started.elapsed() >= if began { RESTORE_BEGUN } else { RESTORE } {
-            break;
-        }
+    while !restore(&app) && started.elapsed() < patience(&app) {
         ticks.tick().await;
     }
-    restore(&app);
-    // What arrives only later still belongs to an earlier run.
-    let mut late = !app.feed.window.lock().is_whole();
     loop {
         ticks.tick().await;
-        if late && app.feed.window.lock().is_whole() {
-            restore(&app);
-            late = false;
-        }
+        restore(&app);
         let now = app.clock.now_ms();
         let inputs = app.inputs(now);
         let effects = {
@@ -149,10 +139,26 @@ pub(super) async fn run(app: Arc<Steering>) {
     }
 }
 
-fn restore(app: &Arc<Steering>) {
-    let (incidents, actions) = app.feed.window.lock().records();
+fn patience(app: &Steering) -> Duration {
+    let began = app.feed.window.lock().trust(app.clock.now_ms()).connected;
+    if began { RESTORE_BEGUN } else { RESTORE }
+}
+
+/// Restores the state in the log, once, as soon as all of it has been read: a part of it would send
+/// moved viewers home. Whether that is done.
+fn restore(app: &Arc<Steering>) -> bool {
+    if app.state.lock().restored {
+        return true;
+    }
+    let (incidents, actions) = {
+        let window = app.feed.window.lock();
+        if !window.is_whole() {
+            return false;
+        }
+        window.records()
+    };
     let mut effects = Vec::new();
     app.state.lock().restore(incidents, actions, app.clock.now_ms(), &mut effects);
     app.carry_out(effects);
-    app.ready.store(true, std::sync::atomic::Ordering::Relaxed);
+    true
 }

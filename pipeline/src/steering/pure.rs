@@ -17,6 +17,7 @@ pub mod plan;
 pub mod policy;
 mod restore;
 pub mod returning;
+pub mod room;
 pub mod share;
 pub mod signals;
 pub mod state;

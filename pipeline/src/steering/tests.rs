@@ -2,14 +2,19 @@ use std::net::SocketAddr;
 
 use tokio_util::sync::CancellationToken;
 
+use super::pure::share::Routes;
 use super::*;
 use crate::origin::tests::support::{K, World, at, header};
 
 async fn steering(origin: &World) -> SocketAddr {
+    steering_with(origin, Settings::default()).await
+}
+
+async fn steering_with(origin: &World, settings: Settings) -> SocketAddr {
     let settings = Settings {
         listen: "127.0.0.1:0".parse().unwrap(),
         origin_url: Some(format!("http://{}", origin.addr)),
-        ..Settings::default()
+        ..settings
     };
     let service = build(settings, Parts { clock: origin.clock.clone() }).await.unwrap();
     let addr = service.addr();
@@ -192,4 +197,34 @@ async fn a_change_is_json_by_somebody_and_of_no_other_site() {
     assert_eq!(undone.json::<serde_json::Value>().await.unwrap()["state"], "undone");
     let page = origin.client.get(&url).send().await.unwrap();
     assert_eq!(page.json::<serde_json::Value>().await.unwrap()["mode"], "act");
+}
+
+#[tokio::test]
+async fn while_no_dashboard_comes_each_player_stays_on_the_pathway_that_it_reports() {
+    let data = tempfile::tempdir().unwrap();
+    let origin = World::start(data.path(), 3_000).await;
+    // No service has this port.
+    let nobody = || "http://127.0.0.1:9".to_owned();
+    let edge = |name: &str| EdgeSettings {
+        name: name.to_owned(),
+        url: nobody(),
+        path: format!("/{name}"),
+        capacity_kbps: 200_000,
+        probe_url: None,
+    };
+    let edges = vec![edge("e1"), edge("e2")];
+    let settings = Settings { edges, feed_url: Some(nobody()), ..Settings::default() };
+    let addr = steering_with(&origin, settings).await;
+    let routes = Routes::new(["e1", "e2"].map(|name| (name.to_owned(), 200_000)));
+    let mut sids = (0..100).map(|n| format!("viewer-{n}"));
+    let sid = sids.find(|sid| routes.home(sid) == "e1").unwrap();
+    let first = async |used: &str| {
+        let url = format!("http://{addr}/steering/hls?sid={sid}{used}");
+        let answer = origin.client.get(url).send().await.unwrap();
+        let answer: serde_json::Value = answer.json().await.unwrap();
+        answer["PATHWAY-PRIORITY"][0].clone()
+    };
+    // Longer than steering waits for the log before it decides anything.
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    assert_eq!((first("&_HLS_pathway=e2").await, first("").await), ("e2".into(), "e1".into()));
 }

@@ -57,7 +57,8 @@ const BOUNDS: [(i64, i64); KEYS] = {
     all
 };
 
-const fn bounds(key: Key) -> (i64, i64) {
+/// The least and the largest number that is plausible for `key`.
+pub const fn bounds(key: Key) -> (i64, i64) {
     match (key.unit(), key) {
         (Unit::Kbps, _) => (0, 100_000_000),
         (Unit::Ms, _) => (0, 10_000_000_000),

@@ -49,9 +49,10 @@ const VIEWS: &str = "
 
 Published formulas over `sessions`, computed at query time. A row covers the ended playbacks of one
 content that began in one hour. A ratio holds for its row only: to merge rows, sum the numerators and the
-denominators, as in `SUM(failed) / SUM(sessions)`. Table `formulas` has each figure as an expression over
-`sessions`, for other breakdowns. Rows of history older than `starting_ms` are excluded, and so are
-`derived` sessions, since requests alone give no exact times.
+denominators, as in `100.0 * SUM(failed) / SUM(sessions)` (whole numbers alone are divided without a
+remainder). Table `formulas` has each figure as an expression over `sessions`, for other breakdowns. Rows
+of history older than `starting_ms` are excluded, and so are `derived` sessions, since requests alone give
+no exact times.
 ";
 
 fn view(out: &mut String, set: &Formulas) {

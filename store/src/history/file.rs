@@ -134,6 +134,7 @@ fn of_column(
     }
 }
 
+/// Writes a file, complete or not at all, and answers its size and statistics.
 fn store(
     folder: &Path,
     path: &Path,
@@ -141,6 +142,21 @@ fn store(
     rows: &Gathered,
 ) -> Result<(u64, Value), HistoryError> {
     fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+    let put = put(folder, path, table, rows);
+    if put.is_err() {
+        // No table names it. On a full disk the next try, under another name, would find even less
+        // room.
+        let _ = fs::remove_file(path);
+    }
+    put
+}
+
+fn put(
+    folder: &Path,
+    path: &Path,
+    table: Table,
+    rows: &Gathered,
+) -> Result<(u64, Value), HistoryError> {
     let file = Synced::create(path).map_err(|error| failed(path, &error))?;
     let (file, stats) = columns(file, table, rows).map_err(|error| match error {
         HistoryError::Unavailable(why) => failed(path, &why),
@@ -250,4 +266,23 @@ pub(super) fn range(stats: &str, table: Table) -> Option<(i64, i64)> {
         Some(DateTime::parse_from_rfc3339(text).ok()?.timestamp_micros())
     };
     Some((end("minValues")?, end("maxValues")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::BooleanArray;
+
+    #[test]
+    fn a_file_that_cannot_be_written_to_its_end_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        // The file is made by the time it turns out that these are no times.
+        let no_times: ArrayRef = Arc::new(BooleanArray::from(vec![true]));
+        let batch = RecordBatch::try_from_iter([("received_at", no_times)]).unwrap();
+        let rows = Gathered::new(Table::PlayerEvents, vec![batch]).unwrap();
+        let folder = dir.path().join("hour=2026-11-30T14");
+        let stored = store(&folder, &folder.join("a.parquet"), Table::PlayerEvents, &rows);
+        assert!(matches!(stored, Err(HistoryError::Data(_))), "{stored:?}");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    }
 }

@@ -8,14 +8,13 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use deltalake::checkpoints;
-use deltalake::kernel::{Action, Remove, Transaction};
-use deltalake::protocol::DeltaOperation;
+use deltalake::kernel::{Action, Remove};
 use tallylight_schemas::clock::{Clock, WallClock};
 use tallylight_schemas::tables::{HOUR, Table};
 
 use super::file::{self, failed};
 use super::folder::Folder;
-use super::hot::{hour_name, hour_number, hour_of};
+use super::hot::{hour_name, hour_number};
 use super::{History, HistoryError};
 
 /// What one round of upkeep did.
@@ -30,9 +29,6 @@ pub struct Tended {
     /// Files deleted that no table names.
     pub deleted: u64,
 }
-
-/// The transaction that stores the hour before which the caps have removed rows from a table.
-const EXPIRED: &str = "tallylight/expired";
 
 /// A file that a table names.
 #[derive(Debug, Clone)]
@@ -78,27 +74,24 @@ pub(super) fn files(folder: &Folder) -> Result<BTreeMap<String, Vec<Named>>, His
     Ok(hours)
 }
 
-/// The files of a table that are kept, by hour.
-struct Kept {
-    table: Table,
-    hours: BTreeMap<String, Vec<Named>>,
+/// What failed in a round, which goes on all the same.
+#[derive(Debug, Default)]
+pub(super) struct Failures {
+    first: Option<HistoryError>,
 }
 
-impl Kept {
-    fn bytes(&self) -> u64 {
-        self.hours.values().flatten().map(|file| file.bytes).sum()
-    }
-
-    /// Its oldest hour, if that is before `end`. A folder that is not named after an hour has no
-    /// age.
-    fn oldest(&self, end: &str) -> Option<String> {
-        let oldest = self.hours.keys().find(|name| hour_number(name).is_some());
-        oldest.filter(|oldest| oldest.as_str() < end).cloned()
+impl Failures {
+    pub(super) fn note(&mut self, table: Table, done: Result<(), HistoryError>) {
+        if let Err(error) = done {
+            tracing::warn!(%error, table = table.name(), "files of a table cannot be looked after");
+            self.first.get_or_insert(error);
+        }
     }
 }
 
 impl History {
-    /// One round of upkeep, as of the hour of log time numbered `hour`.
+    /// One round of upkeep, as of the hour of log time numbered `hour`. Of several errors the first
+    /// is returned, after the rest of the round.
     pub async fn tend(&self, hour: i64) -> Result<Tended, HistoryError> {
         let mut tended = Tended::default();
         let done = self.tend_to(hour, &mut tended).await;
@@ -108,29 +101,26 @@ impl History {
         done.map(|()| tended)
     }
 
-    /// The hour of log time, by its number, before which the caps removed a table's rows; `None` if
-    /// they removed nothing.
-    pub async fn expired(&self, table: Table) -> Result<Option<i64>, HistoryError> {
-        self.folder(table).newest().await?.expired().await
-    }
-
+    /// What fails for one table, or in one step, keeps nothing else from being done: on a full disk
+    /// only the deletion at the end makes room.
     async fn tend_to(&self, hour: i64, tended: &mut Tended) -> Result<(), HistoryError> {
         let _upkeep = self.shared.upkeep.lock().await;
+        let mut failures = Failures::default();
         {
             let _alone = self.shared.writer.lock().await;
-            self.expire(hour, tended).await?;
+            self.expire(hour, tended, &mut failures).await;
         }
         for table in Table::ALL {
-            self.join(table, &hour_name(hour), tended).await?;
+            failures.note(table, self.join(table, &hour_name(hour), tended).await);
             {
                 let _alone = self.shared.writer.lock().await;
-                self.sweep(table, tended).await?;
+                failures.note(table, self.sweep(table, tended).await);
             }
             if let Err(error) = self.forget_commits(table).await {
                 tracing::warn!(%error, table = table.name(), "old commits stay for now");
             }
         }
-        Ok(())
+        failures.first.map_or(Ok(()), Err)
     }
 
     pub(super) fn folder(&self, table: Table) -> Folder {
@@ -140,70 +130,6 @@ impl History {
     pub(super) fn put_back(&self, folder: Folder) {
         let table = folder.table;
         self.shared.tables.lock()[table as usize].folder = folder;
-    }
-
-    /// Removes hours that are older than their table's cap, then the oldest hours of all tables
-    /// while the files are too large. The small tables of minutes and hours come last.
-    async fn expire(&self, hour: i64, tended: &mut Tended) -> Result<(), HistoryError> {
-        let settings = &self.shared.settings;
-        let now = hour_name(hour);
-        // A clock that is far ahead for one commit advances log time for good, and removal is
-        // final. So an age is measured by the process's own clock where that gives less.
-        let aged = self.shared.clock.as_ref().map(|clock| hour_of(clock.now_us()));
-        let aged = aged.map_or(hour, |own| own.min(hour));
-        let mut tables = Vec::new();
-        for table in Table::ALL {
-            let folder = self.folder(table).newest().await?;
-            let mut all = Kept { hours: files(&folder)?, table };
-            let kept = i64::try_from(settings.cap_hours_of(table)).unwrap_or(i64::MAX);
-            let oldest_kept = hour_name(aged.saturating_sub(kept).max(0)).min(now.clone());
-            while let Some(old) = all.oldest(&oldest_kept) {
-                self.remove(&mut all, &old, tended).await?;
-            }
-            tables.push(all);
-        }
-        let mut bytes: u64 = tables.iter().map(Kept::bytes).sum();
-        while bytes > settings.cap_bytes {
-            // The current hour stays, whatever its size.
-            let oldest = |rolled: bool| {
-                let some = tables.iter().filter(|all| all.table.rolled().is_some() == rolled);
-                some.filter_map(|all| all.oldest(&now)).min().map(|oldest| (rolled, oldest))
-            };
-            let Some((rolled, oldest)) = oldest(false).or_else(|| oldest(true)) else { break };
-            for all in tables.iter_mut().filter(|all| all.table.rolled().is_some() == rolled) {
-                self.remove(all, &oldest, tended).await?;
-            }
-            bytes = tables.iter().map(Kept::bytes).sum();
-        }
-        let mut status = self.shared.status.lock();
-        status.bytes = bytes;
-        status.expired_rows += tended.removed_rows;
-        Ok(())
-    }
-
-    async fn remove(
-        &self,
-        all: &mut Kept,
-        hour: &str,
-        tended: &mut Tended,
-    ) -> Result<(), HistoryError> {
-        let Some(files) = all.hours.remove(hour) else { return Ok(()) };
-        tended.removed += files.len() as u64;
-        tended.removed_rows += files.iter().map(|file| file.rows).sum::<u64>();
-        let now_ms = self.shared.now_ms();
-        let actions = files.iter().map(|file| file.remove(now_ms, true)).collect();
-        let predicate = Some(format!("{HOUR} = '{hour}'"));
-        let mut folder = self.folder(all.table).newest().await?;
-        let said = folder.expired().await?;
-        // It never goes back: an earlier hour comes from a clock that was behind.
-        let expired = number_of(hour).map(|number| number + 1).filter(|to| said < Some(*to));
-        let expired = expired.map(|to| Transaction::new(EXPIRED, to)).into_iter().collect();
-        let operation = DeltaOperation::Delete { predicate };
-        let committed = folder.commit_as(actions, operation, expired).await;
-        self.put_back(folder);
-        committed?;
-        tracing::info!(hour, table = all.table.name(), "the caps removed an hour of history");
-        Ok(())
     }
 
     /// Deletes old commits of the table's log that a checkpoint replaces.
@@ -230,13 +156,6 @@ impl History {
         tended.deleted +=
             swept.await.map_err(|error| HistoryError::Unavailable(error.to_string()))??;
         Ok(())
-    }
-}
-
-impl Folder {
-    /// See [`History::expired`].
-    pub(super) async fn expired(&self) -> Result<Option<i64>, HistoryError> {
-        Ok(self.stored(EXPIRED).await?.and_then(|hour| i64::try_from(hour).ok()))
     }
 }
 

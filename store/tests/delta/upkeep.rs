@@ -12,7 +12,7 @@ use tallylight_store::history::{Faults, History, HistoryError, Repair, Step};
 
 use crate::kit::{TestHistory, events, panes, total};
 
-fn parquet_files(dir: &Path) -> usize {
+pub fn parquet_files(dir: &Path) -> usize {
     walk(dir).len()
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tallylight_schemas::session::SpanRow;
 use tallylight_store::history::{History, HistoryError, Step, hour_of};
 use tallylight_store::snapshot::Snapshots;
 use tokio::task::JoinHandle;
@@ -50,6 +51,16 @@ impl Drop for Running {
 pub(super) struct Standing {
     at: Taken,
     log_us: i64,
+    /// Everything before this, Unix µs, is final and in history, its memory or the state.
+    pub(super) final_up_to: i64,
+}
+
+impl Standing {
+    /// These spans are over, and in none of them until they are read again.
+    pub(super) fn lack(&mut self, spans: &[SpanRow]) {
+        let begins = spans.iter().map(|span| span.from);
+        self.final_up_to = begins.fold(self.final_up_to, i64::min);
+    }
 }
 
 impl Archive {
@@ -166,7 +177,8 @@ impl Archive {
                 "history cannot be written and memory is full: it stands still"
             );
             self.taken = None;
-            self.standing = Some(Standing { at, log_us: self.log_us });
+            let final_up_to = self.settle.final_up_to();
+            self.standing = Some(Standing { at, log_us: self.log_us, final_up_to });
         }
     }
 

@@ -113,7 +113,7 @@ impl Archive {
             still.partition(|ask| self.is_behind(ask.table(), position));
         behind.into_iter().for_each(|ask| ask.answer(None));
         if !asked.is_empty() {
-            let final_up_to = self.settle.final_up_to();
+            let final_up_to = self.final_up_to();
             self.looks.under_way = Some(Look::begin(asked, partitions, final_up_to));
         }
     }

@@ -74,13 +74,13 @@ pub(super) fn of_settled(rows: Settled) -> impl Iterator<Item = Batch> {
 }
 
 /// The rows of a table that are not settled yet: held as they are now, made when they are asked
-/// for.
-pub(super) fn not_settled(table: Table, settle: &Settle) -> Option<Copied> {
+/// for. The view that they complete is final up to that time.
+pub(super) fn not_settled(table: Table, settle: &Settle, final_up_to: i64) -> Option<Copied> {
     match table {
         Table::Playback | Table::Delivery | Table::Incidents | Table::Actions => {
             let open = settle.open(table);
             let batch = move || Ok(batch_of(table, of_settled(open.rows()))?.into_iter().collect());
-            Some(Copied::new(settle.final_up_to(), batch))
+            Some(Copied::new(final_up_to, batch))
         }
         // Others are written as they come, or are of minutes and hours that are not over.
         _ => None,

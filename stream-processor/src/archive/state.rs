@@ -17,7 +17,7 @@ use crate::read::Partitions;
 
 /// Version of the state in snapshots. Any change of a type in it needs a new version: then older
 /// snapshots are skipped, and the log is read from its start.
-pub const STATE_VERSION: u32 = 18;
+pub const STATE_VERSION: u32 = 19;
 
 /// The contents of a snapshot.
 #[derive(Debug)]

@@ -65,18 +65,20 @@ impl Checked<'_> {
 impl Audit {
     /// Checks one hour of event time, after those before it. Of an hour that is not over, or not
     /// settled at `known` (log time of which everything is in history, Unix µs), it checks the
-    /// part that is: panes until their horizon, sessions and spans until nothing can follow.
+    /// part that is: panes until their horizon, sessions and spans until nothing can follow. Rows
+    /// before the hours that have `expired`, one for each table in [`CHECKED`], are not compared.
     pub(super) async fn check(
         &mut self,
         hour: i64,
         known: i64,
-        lateness: &Lateness,
+        (lateness, expired): (&Lateness, &[i64; CHECKED.len()]),
     ) -> Result<Vec<Report>, HistoryError> {
         let (start, end) = (hour * HOUR_US, (hour + 1) * HOUR_US);
         let settled = self.settled_at(hour).min(known);
         let mut all = Vec::new();
-        for (table, repaired) in CHECKED.into_iter().zip(lateness.repaired()) {
-            let range = self.range(table, hour, settled).await?;
+        let tables = CHECKED.into_iter().zip(expired);
+        for ((table, expired), repaired) in tables.zip(lateness.repaired()) {
+            let range = self.range(table, (hour, *expired), settled);
             let name = table.name().to_owned();
             let report = Report { table: name, hour: hour_name(hour), ..Report::default() };
             let (lateness, sums) = ([repaired, lateness.all()], Sums::both(table));
@@ -144,12 +146,7 @@ impl Audit {
 
     /// The part of an hour in which nothing of a table can change any more, as facts before
     /// `settled` are all known: whole panes of it.
-    async fn range(
-        &self,
-        table: Table,
-        hour: i64,
-        settled: i64,
-    ) -> Result<Range<i64>, HistoryError> {
+    fn range(&self, table: Table, (hour, expired): (i64, i64), settled: i64) -> Range<i64> {
         let open = match table.kin() {
             Table::Playback | Table::Delivery => HORIZON_MS * 1_000,
             _ => quiet_us(&self.limits),
@@ -160,15 +157,13 @@ impl Audit {
             range.start = self.unknown.panes_from(range.start).min(range.end);
         }
         // Tables expire at different ages: rows that the caps removed are not missing.
-        if let Some(expired) = self.history.expired(table).await? {
-            range.start = range.start.max(expired * HOUR_US);
-        }
+        range.start = range.start.max(expired * HOUR_US);
         if let Some((_, width_s)) = table.rolled() {
             let width = i64::from(width_s) * 1_000_000;
             range.start = (range.start + width - 1).div_euclid(width) * width;
             range.end = range.end.div_euclid(width) * width;
         }
-        Ok(range)
+        range
     }
 
     /// The rows in history.

@@ -30,6 +30,11 @@ impl Lateness {
         Ok(Self { moments, differences })
     }
 
+    /// Whether tables are repaired up to these moments and no further.
+    pub(super) fn is_as_of(&self, moments: &Moments) -> bool {
+        self.moments == *moments
+    }
+
     /// The part that is repaired in each table in [`CHECKED`].
     pub(super) fn repaired(&self) -> impl Iterator<Item = &Difference> {
         self.moments.repaired.iter().map(|at| &self.differences[*at])
@@ -43,7 +48,7 @@ impl Lateness {
 
 /// The moments (log time, Unix µs) up to which tables are repaired, without repetitions: most
 /// tables are repaired together.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Moments {
     pub(super) all: Vec<i64>,
     /// The index of the moment of each table in [`CHECKED`].

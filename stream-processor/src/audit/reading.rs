@@ -8,9 +8,10 @@ use tallylight_schemas::tables::Table;
 use tallylight_store::history::{History, HistoryError};
 use tokio::time::{Instant, sleep};
 
-use super::AT_ONCE;
 use super::facts::{self, TABLES, between};
 use super::replay::{Ends, Replay};
+use super::steady::expired_of;
+use super::{AT_ONCE, HOUR_US};
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -19,13 +20,21 @@ pub(super) struct Reading {
     replay: Replay,
     /// Facts before this were read, Unix µs of log time.
     to: i64,
+    /// The hours before which facts had expired when it began, of each table in [`TABLES`].
+    expired: [i64; TABLES.len()],
     /// How many times as long as its work it rests.
     rest: u32,
 }
 
 impl Reading {
-    pub(super) fn new(history: &History, replay: Replay, from: i64, rest: u32) -> Self {
-        Self { history: history.clone(), replay, to: from, rest }
+    /// Begins at `from` (log time, Unix µs), when facts before the hours in `expired` were gone.
+    pub(super) fn new(
+        history: &History,
+        replay: Replay,
+        (from, expired): (i64, [i64; TABLES.len()]),
+        rest: u32,
+    ) -> Self {
+        Self { history: history.clone(), replay, to: from, expired, rest }
     }
 
     /// The results that were not dropped.
@@ -34,7 +43,8 @@ impl Reading {
     }
 
     /// Replays the facts before `to` (log time, Unix µs), and lets time pass to there. Panes and
-    /// sessions before those moments of event time are dropped from the results.
+    /// sessions before those moments of event time are dropped from the results. The error
+    /// [`HistoryError::Moved`] says that the caps were faster.
     pub(super) async fn go_on(
         &mut self,
         to: i64,
@@ -46,6 +56,7 @@ impl Reading {
             let began = Instant::now();
             let until = to.min(self.to + step);
             let facts = facts::read(&self.history, &between(&(self.to..until))).await?;
+            self.has_all().await?;
             self.replay.take(&facts);
             self.to = until;
             self.forget(panes, sessions);
@@ -53,6 +64,17 @@ impl Reading {
         }
         self.replay.pass(to);
         self.forget(panes, sessions);
+        Ok(())
+    }
+
+    /// Fails if, since it began, the caps have removed facts that were logged after those it took.
+    async fn has_all(&self) -> Result<(), HistoryError> {
+        let expired = expired_of(&self.history, TABLES).await?;
+        let mut both = expired.into_iter().zip(self.expired);
+        if both.any(|(now, then)| now != then && now * HOUR_US > self.to) {
+            let why = "the caps removed facts before they were read";
+            return Err(HistoryError::Moved(why.to_owned()));
+        }
         Ok(())
     }
 

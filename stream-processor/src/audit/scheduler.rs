@@ -176,14 +176,17 @@ impl Keeper {
         if audit.settled_at(hour) > known {
             return Ok(());
         }
-        let lateness = audit.lateness(hour * HOUR_US, known).await?;
-        // After an error the hour is checked again, from where it began.
-        let before = audit.reading.clone();
-        let checked = audit.check(hour, known, &lateness).await;
-        if checked.is_err() {
-            audit.reading = before;
-        }
-        let reports = checked?;
+        let late = (hour * HOUR_US, known);
+        let mut lateness = audit.lateness(late.0, late.1).await?;
+        // After an error the hour is checked again.
+        let reports = match audit.check_steady(hour, known, (&mut lateness, late)).await {
+            Err(HistoryError::Moved(why)) => {
+                tracing::info!(why, "the audit begins again at the oldest facts");
+                self.audit = None;
+                return Ok(());
+            }
+            checked => checked?,
+        };
         self.next_hour = hour + 1;
         for report in reports.iter().filter(|report| report.drift > 0) {
             tracing::error!(?report, "rows of history are not what the log says");

@@ -122,6 +122,11 @@ impl PlayerInput<'_> {
         self.source.is_some_and(|source| REPORTED.contains(&source))
     }
 
+    /// Whether it says that the playback is over.
+    pub fn is_over(&self) -> bool {
+        matches!(self.sta, Some("e" | "f" | "q"))
+    }
+
     /// How much later than its own time it arrived.
     pub fn delay(&self) -> i64 {
         self.received_ms.saturating_sub(self.time())

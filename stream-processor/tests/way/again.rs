@@ -3,8 +3,9 @@
 
 use proptest::prelude::*;
 use tallylight_schemas::rows::Cuboid;
+use tallylight_stream_processor::Limits;
 
-use crate::world::{Beacon, Item, World, served, story};
+use crate::world::{Beacon, Item, T0, World, served, story};
 
 /// A playback that ends, and records of the next one from `at` on, without its first. If the player
 /// numbers its records, the second playback's begin at `numbers`.
@@ -110,6 +111,77 @@ fn records_of_the_playback_before_the_last_are_told_apart_after_that_is_forgotte
     assert_eq!(fates(&world), (1, 0));
     world.beacons(&[late(&never_sent)]);
     assert_eq!(fates(&world), (1, 1));
+}
+
+/// Reports of a page that stays open after its playback ended: one every 30 s from `from` on.
+fn after_the_end(end: &'static str, from: i64, reports: i64) -> Vec<Beacon> {
+    let report = |n: i64| Beacon {
+        sn: 100 + (from / 30_000 + n) as u64,
+        e: "t",
+        ..story(&[(from + n * 30_000, end)]).remove(0)
+    };
+    (0..reports).map(report).collect()
+}
+
+#[test]
+fn a_page_that_goes_on_reporting_its_end_opens_nothing() {
+    for (end, closed) in [("e", 5_000), ("f", 5_000), ("q", 5_000), ("f", 0)] {
+        let mut world = World::with(Limits { closed, ..Limits::default() });
+        world.beacons(&story(&[(0, "s"), (1_000, "p"), (20_000, end)]));
+        world.beacons(&after_the_end(end, 30_000, 19));
+        let rows = world.sessions();
+        let known: Vec<_> =
+            rows.iter().map(|row| (row.epoch, row.playing_ms, row.events)).collect();
+        assert_eq!(known, if closed > 0 { vec![(0, 19_000, 22)] } else { Vec::new() }, "{end}");
+        // It is forgotten meanwhile, and the last ones are of a page that wakes up.
+        world.beacons(&after_the_end(end, 600_000, 50));
+        let again = after_the_end(end, 9_000_000, 3);
+        world.beacons(&again);
+        let repeated = Beacon { delay: 60_000, ..again[0].clone() };
+        world.beacons(&[repeated]);
+        assert_eq!(world.sessions(), [], "{end} {closed}");
+        let tally = world.state.tally();
+        assert_eq!((tally.accepted, tally.late, tally.duplicate), (75, 0, 1), "{end} {closed}");
+        let panes = world.book.sum(Cuboid::Content);
+        assert_eq!((panes.attempts, panes.start_failures, panes.ends), (1, 0, 1));
+        // What it plays then is another playback, also if its first record is overtaken.
+        let [first, second] = [(0, "s"), (1, "")]
+            .map(|(sn, sta)| Beacon { sn, ..story(&[(9_100_000 + sn as i64, sta)]).remove(0) });
+        world.beacons(&[second, first]);
+        let row = world.session();
+        assert_eq!((row.epoch, row.events, row.started_at), (1, 2, Some((T0 + 9_100_000) * 1_000)));
+    }
+}
+
+#[test]
+fn a_record_of_the_playback_before_the_last_two_is_counted_in_neither() {
+    let first = story(&[(0, "s"), (1_000, "p"), (9_000, "a")]);
+    let mut world = World::default();
+    world.beacons(&first);
+    world.beacons(&story(&[(20_000, "s"), (24_000, "p")]));
+    world.beacons(&story(&[(40_000, "s"), (41_000, "p")]));
+    let rows = world.sessions();
+    assert_eq!(
+        rows.iter().map(|row| row.startup_ms).collect::<Vec<_>>(),
+        [1_000, 4_000, 1_000].map(Some)
+    );
+    world.beacons(&[Beacon { delay: 50_000, ..first[1].clone() }]);
+    assert_eq!(world.sessions(), rows);
+    assert_eq!(world.state.tally().late, 1);
+}
+
+#[test]
+fn a_playback_whose_records_all_came_too_late_was_last_seen_when_it_began() {
+    let mut world = World::default();
+    world.beacons(&story(&[(0, "s"), (5_000, "p")]));
+    // Both wait for the network; the viewer went on to something else meanwhile.
+    let begins = |ts| Item::Beacon(story(&[(ts, "s")]).remove(0));
+    world.entry(150_010, &[begins(10_000), begins(150_000)]);
+    let rows = world.sessions();
+    let of =
+        |at: usize| (rows[at].epoch, rows[at].events, rows[at].late_events, rows[at].last_seen);
+    assert_eq!(of(1), (1, 0, 1, (T0 + 10_000) * 1_000));
+    assert_eq!(of(2), (2, 1, 0, (T0 + 150_000) * 1_000));
 }
 
 proptest! {

@@ -153,3 +153,25 @@ fn a_repeated_record_is_recognized_after_a_jump_of_the_numbers() {
     world.beacons(&[Beacon { delay: 3_000, ..far }]);
     assert_eq!((world.session().events, world.state.tally().duplicate), (4, 1));
 }
+
+#[test]
+fn a_first_frame_that_a_lost_record_may_have_reported_has_no_known_time() {
+    let started = |shows: &'static str, lost: bool| {
+        let mut records = story(&[(0, "s"), (1_000, "p"), (30_000, "p"), (40_000, "q")]);
+        records[2].e = shows;
+        let first_frame = records.remove(1);
+        let mut world = World::default();
+        world.beacons(&records[..2]);
+        if !lost {
+            // It was under way for longer.
+            world.beacons(&[Beacon { delay: 35_000, ..first_frame }]);
+        }
+        world.beacons(&records[2..]);
+        let row = world.session();
+        (row.startup_ms, row.lost_events, sums(&mut world).starts)
+    };
+    assert_eq!(started("t", true), (None, 1, 1));
+    assert_eq!(started("t", false), (Some(1_000), 0, 1));
+    // The report of the change has its time, whatever is missing before it.
+    assert_eq!(started("ps", true), (Some(30_000), 1, 1));
+}

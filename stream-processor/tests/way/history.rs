@@ -3,6 +3,7 @@
 
 mod away;
 mod fill;
+mod hole;
 mod slow;
 mod still;
 

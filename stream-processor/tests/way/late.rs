@@ -7,6 +7,7 @@ mod contested;
 mod early;
 mod expired;
 mod keeper;
+mod meanwhile;
 mod old;
 mod older;
 mod paused;

@@ -194,3 +194,21 @@ fn switches_have_directions_latencies_have_extremes_and_the_shown_bitrate_is_ave
     // 2 s of 600 and 2 s of 1,200.
     assert_eq!((row.avg_bitrate_kbps, row.bitrate_ms), (Some(900), 4_000));
 }
+
+#[test]
+fn a_session_without_a_first_frame_has_no_rebuffers() {
+    let mut records = story(&[(0, "s"), (1_000, "p"), (2_000, "r"), (20_000, "q")]);
+    for (record, (stalls, stalled)) in records.iter_mut().zip([(0, 0), (0, 0), (1, 0), (1, 4_000)])
+    {
+        (record.bsa, record.bsda) = (Some(stalls), Some(stalled));
+    }
+    let rebuffers = |records: &[Beacon]| {
+        let mut world = World::default();
+        world.beacons(records);
+        let row = world.session();
+        (row.rebuffer_count, row.first_frame_at.is_some())
+    };
+    assert_eq!(rebuffers(&records), (1, true));
+    let unseen = [records[0].clone(), records[3].clone()];
+    assert_eq!(rebuffers(&unseen), (0, false));
+}

@@ -58,6 +58,18 @@ const KINDS: [&str; 7] = [
 const MOST_EMPTY: usize = 16 << 10;
 
 pub(super) fn request<E: Export>(body: &[u8]) -> Result<E, String> {
+    let (value, records) = tree::<E>(body)?;
+    let request: E = serde_json::from_value(value).map_err(|error| error.to_string())?;
+    // A metric whose points do not fit its type would be skipped silently.
+    if request.records() == records {
+        Ok(request)
+    } else {
+        Err(format!("some `{}` do not fit what they are in", E::SIGNAL.records))
+    }
+}
+
+/// A request in the form that the generated types read, and the number of its records.
+pub(super) fn tree<E: Export>(body: &[u8]) -> Result<(Value, usize), String> {
     let mut value: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     let Some(members) = value.as_object_mut() else {
         return Err("it is not an object".to_owned());
@@ -65,13 +77,7 @@ pub(super) fn request<E: Export>(body: &[u8]) -> Result<E, String> {
     members.entry(E::SIGNAL.member).or_insert_with(|| json!([]));
     let mut walk = Walk { of: E::SIGNAL.records, records: 0, room: MOST_EMPTY };
     walk.regular(members, "");
-    let request: E = serde_json::from_value(value).map_err(|error| error.to_string())?;
-    // A metric whose points do not fit its type would be skipped silently.
-    if request.records() == walk.records {
-        Ok(request)
-    } else {
-        Err(format!("some `{}` do not fit what they are in", E::SIGNAL.records))
-    }
+    Ok((value, walk.records))
 }
 
 /// The state of a walk through a request.

@@ -5,6 +5,7 @@ use tallylight_schemas::infra::InfraMetric;
 
 use super::points::{count, point};
 use super::resource::Origin;
+use super::salvage::METRICS;
 use super::value::held;
 use super::{Export, ExportMetricsServiceRequest, Reading, Signal, To};
 use crate::decode::{Context, Rows, lot};
@@ -18,6 +19,7 @@ impl Export for ExportMetricsServiceRequest {
         records: "dataPoints",
         rejected: "rejectedDataPoints",
         source: Source::OtlpMetrics,
+        whole: METRICS,
     };
 
     /// A metric without data points has no records.

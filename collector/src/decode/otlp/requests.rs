@@ -16,6 +16,7 @@ use tallylight_schemas::fates::Reason;
 use super::http::{hit, split};
 use super::media::Object;
 use super::resource::Origin;
+use super::salvage::{LOGS, SPANS};
 use super::value::{first, micros, number, said};
 use super::{Export, ExportLogsServiceRequest, ExportTraceServiceRequest, Reading, Signal};
 use super::{metrics, other};
@@ -30,6 +31,7 @@ impl Export for ExportLogsServiceRequest {
         records: "logRecords",
         rejected: "rejectedLogRecords",
         source: Source::Events,
+        whole: LOGS,
     };
 
     fn records(&self) -> usize {
@@ -62,6 +64,7 @@ impl Export for ExportTraceServiceRequest {
         records: "spans",
         rejected: "rejectedSpans",
         source: Source::Events,
+        whole: SPANS,
     };
 
     fn records(&self) -> usize {

@@ -34,7 +34,7 @@ pub(super) fn with_attributes<'a>(
     let mut kept = rest.to_vec();
     for pair in own.filter(|pair| !is_private(&pair.key)) {
         let value = pair.value.as_ref();
-        let v = value.map(|value| named_text(&pair.key, value)).unwrap_or_default();
+        let v = value.map(|value| plain(json(value, is_url(&pair.key)))).unwrap_or_default();
         bytes += pair.key.len() + v.len();
         if kept.len() == ATTRIBUTES || bytes > BYTES {
             return Err(Reason::TooLong);
@@ -73,20 +73,18 @@ fn is_private(name: &str) -> bool {
     NAMES.contains(&name) || WITHIN.iter().any(|within| name.starts_with(within))
 }
 
-/// The value of an attribute as text, where URLs and paths by name lose their query.
-fn named_text(name: &str, value: &AnyValue) -> String {
-    let text = text(value);
-    match name {
-        "http.target" | "http.url" | "url.full" | "url.original" | "url.path" => {
-            scrub::url(&text).into_owned()
-        }
-        _ => text,
-    }
+/// Whether an attribute is a URL or a path, by its name.
+fn is_url(name: &str) -> bool {
+    matches!(name, "http.target" | "http.url" | "url.full" | "url.original" | "url.path")
 }
 
 /// A value as text; URLs lose credentials and query, as everywhere in the collector.
 pub(super) fn text(value: &AnyValue) -> String {
-    let text = match json(value) {
+    plain(json(value, false))
+}
+
+fn plain(value: Value) -> String {
+    let text = match value {
         Value::String(text) => text,
         Value::Null => String::new(),
         other => other.to_string(),
@@ -97,21 +95,28 @@ pub(super) fn text(value: &AnyValue) -> String {
     }
 }
 
-/// The depth is bounded by the parsers.
-fn json(value: &AnyValue) -> Value {
+/// A value without what is private in it. The texts of one that `is_url` lose their query, even
+/// where they do not look like a URL. The depth is bounded by the parsers.
+fn json(value: &AnyValue, is_url: bool) -> Value {
     match &value.value {
         None => Value::Null,
         // JSON's empty item of an array arrives like this.
         Some(Any::BytesValue(bytes)) if bytes.is_empty() => Value::Null,
+        Some(Any::StringValue(text)) if is_url => scrub::url(text).into(),
         Some(Any::StringValue(text)) => text.as_str().into(),
         Some(Any::BoolValue(truth)) => (*truth).into(),
         Some(Any::IntValue(number)) => (*number).into(),
         Some(Any::DoubleValue(number)) => (*number).into(),
         Some(Any::BytesValue(bytes)) => BASE64_STANDARD.encode(bytes).into(),
-        Some(Any::ArrayValue(items)) => items.values.iter().map(json).collect(),
+        Some(Any::ArrayValue(items)) => {
+            items.values.iter().map(|item| json(item, is_url)).collect()
+        }
         Some(Any::KvlistValue(pairs)) => {
-            let member =
-                |pair: &KeyValue| (pair.key.clone(), pair.value.as_ref().map_or(Value::Null, json));
+            let member = |pair: &KeyValue| {
+                let is_url = is_url || self::is_url(&pair.key);
+                let value = pair.value.as_ref();
+                (pair.key.clone(), value.map_or(Value::Null, |value| json(value, is_url)))
+            };
             let kept = pairs.values.iter().filter(|pair| !is_private(&pair.key));
             Value::Object(kept.map(member).collect::<Map<_, _>>())
         }
@@ -161,4 +166,28 @@ pub(super) fn number(value: &Any) -> Option<f64> {
         other => first(other)?.parse().ok(),
     }
     .filter(|number: &f64| number.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::common::v1::{ArrayValue, KeyValueList};
+
+    use super::*;
+
+    fn pair(key: &str, value: Any) -> KeyValue {
+        KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }) }
+    }
+
+    #[test]
+    fn a_url_loses_its_query_wherever_it_is() {
+        let path = || Any::StringValue("/v/1.m4s?t=secret".to_owned());
+        let item = AnyValue { value: Some(path()) };
+        let list = Any::ArrayValue(ArrayValue { values: vec![item] });
+        let inner = vec![pair("url.path", path()), pair("http.target", list.clone())];
+        let within = |key| pair(key, Any::KvlistValue(KeyValueList { values: inner.clone() }));
+        let all = [pair("url.path", path()), pair("url.full", list), within("seen")];
+        for Attribute { k, v } in attributes(all.iter()).unwrap() {
+            assert!(v.contains("/v/1.m4s") && !v.contains("secret"), "{k}: {v}");
+        }
+    }
 }

@@ -21,6 +21,8 @@ export class FeedState {
   status: Status | null = null;
   /** When the newest status arrived, by our own clock. */
   statusAt = -Infinity;
+  /** When the newest status arrived that followed a silence. */
+  private heardFrom = -Infinity;
   /** Deltas that were lost between server and page. */
   missedDeltas = 0;
   /**
@@ -56,6 +58,7 @@ export class FeedState {
       return;
     }
     this.status = message;
+    if (!this.connected()) this.heardFrom = this.clock();
     this.statusAt = this.clock();
     this.clockOffset = message.at - this.statusAt;
     if (message.reporting < message.partitions) this.coveredFrom = null;
@@ -89,6 +92,11 @@ export class FeedState {
 
   connected(): boolean {
     return this.silence() < BLIND_AFTER_MS;
+  }
+
+  /** For how long there was no silence, ms: over a longer time our own network may be at fault. */
+  heardFor(): number {
+    return this.clock() - this.heardFrom;
   }
 
   /** Panes for which we know for sure whether there were viewers. */

@@ -21,7 +21,7 @@ const ERRORS = 0.005;
 
 export class DeliveryTable {
   private readonly body = h("tbody", {});
-  private readonly sparks = new Map<string, Spark>();
+  private readonly sparks = new Map<string, { rate: Spark; ttfb: Spark }>();
   /** Sparklines change every ten seconds, so they are computed that often. */
   private drawnAt = 0;
   readonly root = h(
@@ -41,15 +41,15 @@ export class DeliveryTable {
     const rows = [...long].sort(([, a], [, b]) => ORDER.indexOf(a.service) - ORDER.indexOf(b.service) || (a.edge ?? "").localeCompare(b.edge ?? "") || a.action.localeCompare(b.action));
     keyed(this.body, rows, ([key]) => key, ([key, total]) => this.make(key, total), (tr, [key, total]) => write(tr, recent.get(key), total));
     setText(find(this.root, ".empty"), rows.length === 0 ? "No delivery reports yet. They come with the first segment." : "");
+    for (const key of this.sparks.keys()) if (!long.has(key)) this.sparks.delete(key);
     const bucket = Math.floor(to / BUCKET_MS);
-    if (bucket !== this.drawnAt || rows.length * 2 !== this.sparks.size) this.drawSparks(to, rows.map(([key]) => key));
+    if (bucket !== this.drawnAt) this.drawSparks(to, rows.map(([key]) => key));
     this.drawnAt = bucket;
   }
 
   private make(key: string, total: DeliveryTotal): HTMLElement {
     const [rate, ttfb] = [new Spark(), new Spark()];
-    this.sparks.set(`${key}|rate`, rate);
-    this.sparks.set(`${key}|ttfb`, ttfb);
+    this.sparks.set(key, { rate, ttfb });
     // The canvas has no size before it is in the page: the first line is drawn a frame later.
     requestAnimationFrame(() => requestAnimationFrame(() => this.drawSparks(this.app.feed.delivery.newest, [key])));
     return h("tr", { "data-service": total.service, "data-edge": total.edge, "data-action": total.action }, h("th", { scope: "row" }, total.edge ? `${total.service} ${total.edge}` : total.service), h("td", { class: "word" }, total.action), h("td", { class: "rate" }), h("td", { class: "sparkcell" }, rate.canvas), h("td", { class: "bits" }), h("td", { class: "hits" }), h("td", { class: "errors" }), h("td", { class: "p50" }), h("td", { class: "p95" }), h("td", { class: "sparkcell" }, ttfb.canvas));
@@ -79,8 +79,9 @@ export class DeliveryTable {
     const ticks = annotations(this.app.feed.records, start, end).map((one) => one.at);
     for (const key of keys) {
       const from = Math.min(oldest, end - 120_000);
-      this.sparks.get(`${key}|rate`)?.draw(rate.get(key) ?? { x: [], y: [] }, from, end, palette().levels[0], ticks);
-      this.sparks.get(`${key}|ttfb`)?.draw(ttfb.get(key) ?? { x: [], y: [] }, from, end, palette().levels[0], ticks);
+      const spark = this.sparks.get(key);
+      spark?.rate.draw(rate.get(key) ?? { x: [], y: [] }, from, end, palette().levels[0], ticks);
+      spark?.ttfb.draw(ttfb.get(key) ?? { x: [], y: [] }, from, end, palette().levels[0], ticks);
     }
   }
 }

@@ -7,6 +7,7 @@ import type { EdgeStatus, Incident } from "../control/types";
 import type { DeliveryTotal } from "../feed/delivery";
 import type { Level } from "../metrics/evaluate";
 import { NONE, bitRate, count, span } from "../metrics/format";
+import { scheduleSilence } from "../stream/segments";
 import type { Strip } from "../stream/strip";
 import { onTime, spareOf, stateOf, type PipelineState } from "./judge";
 
@@ -165,7 +166,7 @@ export function originBox(app: App, delivery: Delivery): Box {
   const get = delivery.of("origin", "", "get");
   const served = strip ? servedCounts(strip) : null;
   const gone = silent(age, SILENT_MS.origin);
-  const lost = app.segments.failedSince !== null && Date.now() - app.segments.failedSince > SILENT_MS.origin;
+  const lost = (scheduleSilence(app.segments, app.feed) ?? 0) > SILENT_MS.origin;
   const slate = served?.recentSlate ?? false;
   const others = served ? [...served.by].filter(([name]) => name !== "slate").map(([name, n]) => `${name} ${n}`).join(" · ") : NONE;
   return unlessDeaf(app, {

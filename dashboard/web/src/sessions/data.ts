@@ -82,11 +82,32 @@ function errorText(value: unknown): string {
   return value === null || value === undefined ? "error without a code" : String(value);
 }
 
+/** Up to this much is attributed to the network, ms. */
+const SKEW_IGNORED_MS = 2_000;
+
+/**
+ * How far the player's clock is behind ours in each playback of the sid, ms: the smallest delay of
+ * a record, as the processor has it, so that records and spans share one axis.
+ */
+function skewsOf(rows: readonly Row[]): (row: Row) => number {
+  const least = new Map<unknown, number>();
+  for (const row of rows) {
+    const [ts, received] = [toMs(row["ts"]), toMs(row["received_at"])];
+    if (ts !== null && received !== null) least.set(row["epoch"], Math.min(least.get(row["epoch"]) ?? Infinity, received - ts));
+  }
+  return (row) => {
+    const skew = least.get(row["epoch"]) ?? 0;
+    return Math.abs(skew) >= SKEW_IGNORED_MS ? skew : 0;
+  };
+}
+
 export function fromRecords(rows: readonly Row[], past: Past): void {
   past.records = rows.length;
+  const skew = skewsOf(rows);
   let lastError = "";
   for (const row of rows) {
-    const at = toMs(named(row, ["ts", "received_at"]));
+    const ts = toMs(row["ts"]);
+    const at = ts === null ? toMs(row["received_at"]) : ts + skew(row);
     if (at === null) continue;
     const bitrate = listValue(row["br"]);
     if (bitrate !== null && bitrate > 0) past.bitrate.push({ at, value: bitrate });

@@ -39,8 +39,10 @@ export class SessionsPage implements Page {
   private asked = 0;
   /** The search that the list from history answers; null before the first answer. */
   private answered: string | null = null;
-  private rest: ReturnType<typeof setTimeout> | undefined;
+  /** Set while the search is being typed. */
+  private rest: ReturnType<typeof setTimeout> | null = null;
   private detail: Detail | null = null;
+  private closed = false;
   private readonly timer: ReturnType<typeof setInterval>;
 
   constructor(private readonly app: App) {
@@ -48,8 +50,11 @@ export class SessionsPage implements Page {
     this.input.value = query("find") ?? "";
     this.input.addEventListener("input", () => {
       setQuery({ find: this.input.value.trim() || null }, "replace");
-      clearTimeout(this.rest);
-      if (this.history) this.rest = setTimeout(() => void this.ask(), REST_MS);
+      this.stopResting();
+      this.rest = setTimeout(() => {
+        this.rest = null;
+        this.draw();
+      }, REST_MS);
       this.draw();
     });
     this.input.addEventListener("keydown", (event) => event.key === "Enter" && this.history && void this.ask());
@@ -82,7 +87,7 @@ export class SessionsPage implements Page {
   private search(text: string): void {
     this.input.value = text;
     setQuery({ find: text || null });
-    if (this.history) void this.ask();
+    this.stopResting();
     this.draw();
   }
 
@@ -92,12 +97,29 @@ export class SessionsPage implements Page {
   }
 
   private look(history: boolean): void {
-    this.history = history;
     setQuery({ in: history ? "history" : null });
-    this.past = null;
-    this.answered = null;
-    void this.ask();
+    this.turn(history);
     this.draw();
+  }
+
+  private turn(history: boolean): void {
+    [this.history, this.past, this.answered] = [history, null, null];
+    void this.ask();
+  }
+
+  private stopResting(): void {
+    if (this.rest !== null) clearTimeout(this.rest);
+    this.rest = null;
+  }
+
+  /**
+   * Asks for what the URL names and was not answered yet: Back changes it without a click here, and
+   * a hidden page asks nothing.
+   */
+  private keepUp(): void {
+    const history = query("in") === "history";
+    if (history !== this.history) this.turn(history);
+    else if (history && this.rest === null && this.answered !== this.input.value.trim()) void this.ask();
   }
 
   private async ask(): Promise<void> {
@@ -105,7 +127,7 @@ export class SessionsPage implements Page {
     this.asking = true;
     const text = this.input.value.trim();
     const where = this.history;
-    clearTimeout(this.rest);
+    this.stopResting();
     try {
       if (where) {
         const { rows, stale } = await fromHistory(text);
@@ -121,12 +143,11 @@ export class SessionsPage implements Page {
       this.failed = "";
     } catch (error) {
       this.failed = error instanceof SqlError && error.status === 404 ? "History is not served by this dashboard." : error instanceof Error ? error.message : String(error);
-      if (this.history) [this.past, this.answered] = [[], text];
+      if (where && this.history) [this.past, this.answered] = [[], text];
     } finally {
       this.asking = false;
-      this.draw();
-      // The search was changed, or the page left, while this was pending.
-      if (this.history && (!where || text !== this.input.value.trim())) void this.ask();
+      // Asks again where the search was changed while this was pending.
+      if (!this.closed) this.draw();
     }
   }
 
@@ -139,8 +160,9 @@ export class SessionsPage implements Page {
   }
 
   draw(): void {
-    const wanted = query("find") ?? "";
-    if (document.activeElement !== this.input && this.input.value !== wanted) this.input.value = wanted;
+    const wanted = (query("find") ?? "").trim();
+    if (this.input.value.trim() !== wanted) this.input.value = wanted;
+    this.keepUp();
     const terms = parseFind(this.input.value);
     const active = this.input.value.trim().split(/\s+/);
     for (const button of this.flags.children) setAttr(button, "aria-pressed", String(active.includes(button.getAttribute("data-flag") ?? "")));
@@ -199,7 +221,8 @@ export class SessionsPage implements Page {
 
   close(): void {
     clearInterval(this.timer);
-    clearTimeout(this.rest);
+    this.stopResting();
+    this.closed = true;
     document.removeEventListener("keydown", this.key);
     this.over.close();
     this.detail?.close();

@@ -38,6 +38,7 @@ export class ResultChart {
     const legend = h("div", { class: "legend" }, shape.what === "" ? null : h("span", { class: "what" }, shape.what));
     shape.lines.forEach(({ name }, at) => legend.append(h("span", {}, swatch(at), name)));
     if (shape.left > 0) legend.append(h("span", { class: "at" }, `${shape.left} smaller ones are not drawn`));
+    if (shape.hidden) legend.append(h("span", { class: "at" }, `${shape.hidden} rows are not drawn: another has their time and name`));
     const at = h("span", { class: "at" });
     const unit = shape.unit ? `\u00a0${shape.unit}` : "";
     legend.append(at);
@@ -104,12 +105,12 @@ function swatch(at: number): HTMLElement {
 }
 
 function bars(shape: BarChart): HTMLElement {
-  const most = Math.max(...shape.bars.map((bar) => Math.abs(bar.value)), 1e-12);
+  const most = Math.max(...shape.bars.map((bar) => Math.abs(bar.value ?? 0)), 1e-12);
   const list = h("ol", { class: "bars", "aria-label": shape.value });
   for (const { name, value } of shape.bars) {
     const fill = h("i", {});
-    fill.style.width = `${(100 * Math.abs(value)) / most}%`;
-    list.append(h("li", {}, h("span", { class: "name", title: name }, name), h("span", { class: "track" }, fill), h("span", { class: "figure" }, NUMBER.format(value))));
+    fill.style.width = `${(100 * Math.abs(value ?? 0)) / most}%`;
+    list.append(h("li", {}, h("span", { class: "name", title: name }, name), h("span", { class: "track" }, fill), h("span", { class: "figure" }, valueText(value))));
   }
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Chart" }, h("p", { class: "note" }, shape.left > 0 ? `${shape.value}, the first ${shape.bars.length} rows of ${shape.bars.length + shape.left}` : shape.value), list);
 }

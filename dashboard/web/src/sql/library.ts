@@ -54,7 +54,7 @@ LIMIT 50`,
        sum(requests) AS requests, sum(errors) AS errors,
        100.0 * sum(hits) / nullif(sum(requests), 0) AS hit_pct
 FROM delivery
-WHERE edge IS NOT NULL AND pane > now() - INTERVAL '15 minutes'
+WHERE service = 'edge' AND action = 'get' AND pane > now() - INTERVAL '15 minutes'
 GROUP BY at, edge ORDER BY at`,
   },
   {
@@ -124,11 +124,13 @@ export function remember(sql: string): void {
 /** A metric by its definition, over the last half hour: the same formula as in every chart. */
 export function metricQuery(metric: Metric): string {
   const width = Math.max(10, metric.window_s);
+  // Whole steps only: a rate over a part of one would be too low. The newest panes are still counted.
+  const step = (back: string): string => `date_bin(INTERVAL '${width} seconds', now() - INTERVAL '${back}')`;
   return `-- ${metric.title}${metric.unit ? `, ${metric.unit}` : ""} · per ${metric.denominator} · from ${metric.source}
 SELECT date_bin(INTERVAL '${width} seconds', pane) AS at,
        ${expression(metric.formula, width)} AS ${metric.name}
 FROM ${metric.formula.kind === "gauge" ? `(SELECT pane, sum(${metric.formula.of}) AS ${metric.formula.of} FROM playback WHERE cuboid = 'content' GROUP BY pane)` : "playback"}
-WHERE ${metric.formula.kind === "gauge" ? "" : "cuboid = 'content' AND "}pane > now() - INTERVAL '30 minutes'
+WHERE ${metric.formula.kind === "gauge" ? "" : "cuboid = 'content' AND "}pane >= ${step("30 minutes")} AND pane < ${step("3 seconds")}
 GROUP BY at ORDER BY at`;
 }
 

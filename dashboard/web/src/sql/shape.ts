@@ -42,8 +42,13 @@ export function shownAs(value: unknown, kind: ColumnKind): string {
     return ms === null ? String(value) : `${new Date(ms).toISOString().slice(0, 10)} ${clock(ms)}.${String(Math.floor(ms) % 1000).padStart(3, "0")}`;
   }
   if (typeof value === "object") return JSON.stringify(value);
-  if (typeof value === "number" && !Number.isInteger(value)) return String(Number(value.toPrecision(7)));
+  if (typeof value === "number" && !Number.isInteger(value)) return String(rounded(value));
   return String(value);
+}
+
+/** Only decimals are rounded: a whole part with digits replaced by zeros would look exact. */
+function rounded(value: number): number {
+  return Number(Math.abs(value) < 1 ? value.toPrecision(7) : value.toFixed(6));
 }
 
 export interface LineChart {
@@ -54,6 +59,8 @@ export interface LineChart {
   x: number[];
   lines: { name: string; y: (number | null)[] }[];
   left: number;
+  /** Rows that are not drawn, as another has their time and name. */
+  hidden?: number;
   /** The unit of all lines, which then share one scale from 0 on. */
   unit?: string;
 }
@@ -61,7 +68,8 @@ export interface LineChart {
 export interface BarChart {
   kind: "bars";
   value: string;
-  bars: { name: string; value: number }[];
+  /** No value where it is not known. */
+  bars: { name: string; value: number | null }[];
   left: number;
 }
 
@@ -88,55 +96,62 @@ const MOST_BARS = 30;
 /** Columns that a chart can show; a wider answer is a table of records. */
 const CHARTED = 6;
 
-/** Whether a result is at first shown as a line rather than as a table. */
+/** Whether a result is at first shown as lines rather than as a table: where none hide others. */
 export function opensAsChart(shape: ChartShape, fields: readonly Field[]): boolean {
-  return shape.kind === "lines" && shape.x.length > 2 && fields.length <= CHARTED;
+  return shape.kind === "lines" && shape.x.length > 2 && fields.length <= CHARTED && !shape.hidden;
 }
 
 /** A time column makes lines; without one, names and a number make bars. */
 export function chartOf(rows: readonly Row[], fields: readonly Field[]): ChartShape {
   const time = fields.find((field) => field.kind === "time");
   const numbers = fields.filter((field) => field.kind === "number");
-  const names = fields.filter((field) => field.kind === "text");
+  const names = fields.filter((field) => field.kind === "text").map((field) => field.name);
   const first = numbers[0];
   if (rows.length === 0) return { kind: "none", why: "The result has no rows." };
   if (!first) return { kind: "none", why: "A chart needs a column of numbers." };
-  if (time && rows.length > 1) return lines(rows, time.name, numbers.map((field) => field.name), names[0]?.name ?? null);
-  const label = names.map((field) => field.name);
+  if (time && rows.length > 1) return lines(rows, time.name, numbers.map((field) => field.name), names);
   const value = numbers.at(-1) ?? first;
-  const sorted = rows.map((row) => ({ name: barName(row, label, numbers.length > 1 ? first.name : null), value: Number(row[value.name] ?? 0) }));
-  return { kind: "bars", value: value.name, bars: sorted.slice(0, MOST_BARS), left: Math.max(0, sorted.length - MOST_BARS) };
+  const bars = rows.slice(0, MOST_BARS).map((row) => ({ name: barName(row, names, numbers.length > 1 ? first.name : null), value: numberOf(row[value.name]) }));
+  return { kind: "bars", value: value.name, bars, left: rows.length - bars.length };
 }
 
-function barName(row: Row, labels: readonly string[], number: string | null): string {
-  if (labels.length > 0) return labels.map((label) => String(row[label] ?? "unknown")).join(" · ");
+const numberOf = (value: unknown): number | null => (typeof value === "number" ? value : null);
+const nameOf = (row: Row, names: readonly string[]): string => names.map((name) => String(row[name] ?? "unknown")).join(" · ");
+
+function barName(row: Row, names: readonly string[], number: string | null): string {
+  if (names.length > 0) return nameOf(row, names);
   return number === null ? "" : String(row[number] ?? "unknown");
 }
 
-/** One line per number column, or per name when a column of names accompanies the first number. */
-function lines(rows: readonly Row[], time: string, numbers: readonly string[], name: string | null): LineChart {
+/** One line per number column, or per name when columns of names accompany the first number. */
+function lines(rows: readonly Row[], time: string, numbers: readonly string[], names: readonly string[]): LineChart {
+  const named = names.length > 0;
   const found = new Map<string, Map<number, number | null>>();
   const times = new Set<number>();
+  let hidden = 0;
   for (const row of rows) {
     const at = toMs(row[time]);
     if (at === null) continue;
     times.add(at);
-    for (const number of name === null ? numbers : numbers.slice(0, 1)) {
-      const line = name === null ? number : String(row[name] ?? "unknown");
+    let again = false;
+    for (const number of named ? numbers.slice(0, 1) : numbers) {
+      const line = named ? nameOf(row, names) : number;
       let points = found.get(line);
       if (!points) found.set(line, (points = new Map()));
-      const value = row[number];
-      points.set(at, typeof value === "number" ? value : null);
+      if (points.has(at)) again = true;
+      else points.set(at, numberOf(row[number]));
     }
+    if (again) hidden += 1;
   }
   const x = [...times].sort((a, b) => a - b);
   const weight = (points: Map<number, number | null>): number => [...points.values()].reduce<number>((sum, value) => sum + Math.abs(value ?? 0), 0);
-  const order = name === null ? [...found] : [...found].sort((a, b) => weight(b[1]) - weight(a[1]));
+  const order = named ? [...found].sort((a, b) => weight(b[1]) - weight(a[1])) : [...found];
   return {
     kind: "lines",
-    what: name === null ? "" : `${numbers[0] ?? ""} by ${name}`,
+    what: named ? `${numbers[0] ?? ""} by ${names.join(", ")}` : "",
     x: x.map((at) => at / 1000),
     lines: order.slice(0, MOST_LINES).map(([line, points]) => ({ name: line, y: x.map((at) => points.get(at) ?? null) })),
     left: Math.max(0, order.length - MOST_LINES),
+    hidden,
   };
 }

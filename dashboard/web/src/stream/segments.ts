@@ -1,6 +1,7 @@
 // The schedule as kept: the outcome of the segments of the last minutes. The first request asks for
 // all of them, later ones for the newest, since only those still change.
 
+import type { FeedState } from "../feed/state";
 import { readSchedule, readSegments, stripOf, type Segment, type Strip } from "./strip";
 
 export { parseStrip, type Segment, type Strip } from "./strip";
@@ -19,16 +20,20 @@ export class SegmentsPoll {
   failedSince: number | null = null;
   private answeredAt = -Infinity;
   private held = new Map<string, Segment>();
-  private timer: ReturnType<typeof setInterval> | null = null;
+  private askedAt = -Infinity;
 
   constructor(
     private readonly stream: () => string,
     private readonly changed: () => void,
   ) {}
 
-  start(everyMs: number): void {
-    if (this.timer !== null) return;
-    this.timer = setInterval(() => void this.poll(), everyMs);
+  /**
+   * Asks again when it last did so `everyMs` ago. Whoever needs the answer calls it often: a timer
+   * of a hidden tab may run only once a minute.
+   */
+  keep(everyMs: number): void {
+    if (performance.now() - this.askedAt < everyMs) return;
+    this.askedAt = performance.now();
     void this.poll();
   }
 
@@ -52,6 +57,14 @@ export class SegmentsPoll {
     this.held = merge(this.held, fresh);
     this.strip = stripOf([...this.held.values()], readSchedule(answer, Date.now()));
   }
+}
+
+/**
+ * For how long the schedule has not answered although the feed was heard, ms: while we hear nothing
+ * at all, our own network is at fault. Null while it answers.
+ */
+export function scheduleSilence({ failedSince }: SegmentsPoll, feed: FeedState): number | null {
+  return failedSince === null ? null : Math.min(Date.now() - failedSince, feed.heardFor());
 }
 
 /** Merges held and new segments; those that the strip no longer shows are dropped. */

@@ -2,7 +2,7 @@
 // are no viewers, we are blind, we are off the air, all is well.
 
 import type { FeedState } from "../feed/state";
-import type { SegmentsPoll, Strip } from "./segments";
+import { scheduleSilence, type SegmentsPoll, type Strip } from "./segments";
 
 export type Tally = "on-air" | "off-air" | "blind" | "no-viewers";
 
@@ -29,7 +29,7 @@ export interface Evidence {
   /** Players' records of the last half minute that were accepted, and those that were not. */
   beacons: number;
   refused: number;
-  /** Null before the first answer. */
+  /** Null before the first answer, and while the schedule is silent. */
   slate: boolean | null;
   scheduleSilentMs: number | null;
   /** Whether the programme is ours; where it is not, players' reports are the only evidence. */
@@ -109,8 +109,9 @@ export function evidence(state: FeedState, segments: SegmentsPoll, viewers: numb
     edgeRequests: edgeRequests / (span / 1000),
     beacons,
     refused,
-    slate: onSlate(segments.strip),
-    scheduleSilentMs: segments.failedSince === null ? null : Date.now() - segments.failedSince,
+    // What was on air before the schedule fell silent says nothing of now.
+    slate: segments.failedSince !== null && Date.now() - segments.failedSince > SCHEDULE_LOST_MS ? null : onSlate(segments.strip),
+    scheduleSilentMs: scheduleSilence(segments, state),
     media,
   };
 }

@@ -135,3 +135,23 @@ async fn unneeded_init_segments_make_room_for_others() {
     until("an init that is gone, again", gone).await;
     assert_eq!(world.get("/live/demo/ladder.json").await.status(), 200);
 }
+
+#[tokio::test]
+async fn a_damaged_init_segment_gives_way_to_the_right_one() {
+    let data = tempfile::tempdir().unwrap();
+    let world = World::start(data.path(), 0).await;
+    world.announce().await;
+    let name = world.ladder.track("v-360").unwrap().init.clone();
+    let file = data.path().join("demo/v-360").join(&name);
+    let path = format!("/live/demo/v-360/{name}");
+    world.stop().await;
+    let whole = sample::init(0);
+    for left in [0, whole.len() / 2, whole.len() - 1] {
+        std::fs::write(&file, &whole[..left]).unwrap();
+        let world = World::start(data.path(), 100).await;
+        assert_eq!((world.status(&path).await, file.exists()), (404, false), "{left} bytes");
+        assert_eq!(world.put(&path, whole.clone()).await, 201, "{left} bytes");
+        assert_eq!(world.get("/live/demo/ladder.json").await.status(), 200);
+        world.stop().await;
+    }
+}

@@ -6,7 +6,7 @@ use super::answer;
 use super::health::rebuffering;
 use super::inputs::Inputs;
 use super::no_action;
-use super::plan::{Part, by_hand, plan, targets};
+use super::plan::{Part, Wanted, by_hand, plan, targets};
 use super::share::{Pathway, WHOLE};
 use super::state::{BACK_MS, Effect, State, Watch};
 use super::words::{Evidence, percent, seconds, viewers};
@@ -142,14 +142,14 @@ pub fn offer(
 ) {
     let asked = |row: &ActionRow| row.state == ActionState::Offered || is_turned_down(row);
     let dead = state.edges.get(edge).is_some_and(|edge| edge.dead);
-    if state.mode == Mode::Observe
+    if !state.offers()
         || state.actions_about(incident).any(asked)
         || (state.is_insisted(edge) && !dead)
     {
         return;
     }
     let hold = if dead { DEAD_HOLD_MS.min(state.policy.hold_ms) } else { state.policy.hold_ms };
-    for part in plan(state, inputs, edge, (WHOLE, None), now_ms) {
+    for part in plan(state, inputs, edge, Wanted::new(WHOLE, None), now_ms) {
         let kind = if part.to.is_some() { ActionKind::ShiftEdge } else { ActionKind::CapLadder };
         let mut row = blank(state, kind, edge, STEERING, now_ms);
         row.incident = Some(incident.to_owned());
@@ -194,9 +194,15 @@ pub fn take_move(
     let part = match row.kind {
         ActionKind::CapLadder if row.incident.is_none() => by_hand(state, inputs, &edge, most),
         ActionKind::CapLadder => cap_part(state, inputs, &edge, most, now_ms),
-        _ => plan(state, inputs, &edge, (most.max(1), row.to.as_deref()), now_ms)
-            .into_iter()
-            .find(|part| part.to.is_some() && part.to == row.to),
+        _ => {
+            let wanted = Wanted {
+                by_hand: row.incident.is_none(),
+                ..Wanted::new(most.max(1), row.to.as_deref())
+            };
+            plan(state, inputs, &edge, wanted, now_ms)
+                .into_iter()
+                .find(|part| part.to.is_some() && part.to == row.to)
+        }
     };
     let Some(part) = part else {
         let (why, _) = no_action::edge(state, inputs, &edge, now_ms);
@@ -241,7 +247,7 @@ pub fn cap_part(
     most: u32,
     now_ms: i64,
 ) -> Option<Part> {
-    let parts = plan(state, inputs, edge, (WHOLE, None), now_ms);
+    let parts = plan(state, inputs, edge, Wanted::new(WHOLE, None), now_ms);
     let mut part = parts.into_iter().find(|part| part.to.is_none())?;
     let all = super::places::length(&part.places);
     if all > most && most > 0 {

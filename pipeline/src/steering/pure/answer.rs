@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 
 use super::health::{EdgeState, Health};
 use super::inputs::Inputs;
-use super::plan;
 use super::returning::most_kbps;
+use super::room;
 use super::share::Pathway;
 use super::state::{BACK_MS, State};
 
@@ -26,6 +26,9 @@ pub fn answer(state: &State, sid: &str, used: Option<&Pathway>) -> Pathway {
         edge(used).is_some_and(|edge| edge.health == Health::Bad) || is_closed(used)
     };
     match used {
+        // Right after a start it is not known yet which sessions were moved: all of them stay,
+        // except those that an operator has moved since.
+        Some(used) if !state.restored && !is_closed(used) && !state.has_moved(sid) => used.clone(),
         // Its player fled on its own: it is not sent back before that edge is healthy and has room.
         Some(used)
             if is_avoided
@@ -67,7 +70,7 @@ pub fn take_back(state: &mut State, edge: &str) {
 /// show there yet.
 fn has_room(state: &State, inputs: &Inputs, edge: &str) -> bool {
     let added = inputs.missing_at(edge) as f64 * most_kbps(state, inputs, edge);
-    plan::has_room(state, inputs, edge, added)
+    room::has_room(state, inputs, edge, added)
 }
 
 /// Closes and opens edges by their current health.

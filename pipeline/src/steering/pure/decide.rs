@@ -186,7 +186,7 @@ fn encoders(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effec
                 let evidence = finding.evidence.text();
                 let incident = incidents::found(state, finding, now_ms, out);
                 let answered = state.actions_about(&incident).any(|row| !act::is_withdrawn(row));
-                let may = state.mode != Mode::Observe && masks::is_spare(state, inputs, name);
+                let may = state.offers() && masks::is_spare(state, inputs, name);
                 if mask && may && !answered {
                     let mut row =
                         act::blank(state, ActionKind::MaskPipeline, name, STEERING, now_ms);
@@ -278,7 +278,7 @@ fn returns(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effect
                 row.kind == ActionKind::ReturnEdge && waits
             })
         });
-        if state.mode == Mode::Observe || is_asked {
+        if !state.offers() || is_asked {
             continue;
         }
         let of = (home.as_str(), moves.as_slice());

@@ -14,6 +14,8 @@ pub struct Inputs {
     pub edges: BTreeMap<String, Edge>,
     /// The prober's requests to the origin itself, oldest first.
     pub origin: Vec<Probe>,
+    /// Whether the origin's page of segments was read when it was last requested.
+    pub origin_answers: bool,
     /// By name.
     pub pipelines: BTreeMap<String, Pipeline>,
     /// By name, from the rows of the last half minute.

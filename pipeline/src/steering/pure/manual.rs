@@ -7,7 +7,7 @@ use super::command::{Refused, take};
 use super::health::Health;
 use super::inputs::Inputs;
 use super::masks;
-use super::plan::{self, plan};
+use super::plan::{self, Wanted, plan};
 use super::returning;
 use super::share::WHOLE;
 use super::state::{Effect, State};
@@ -46,15 +46,14 @@ pub fn preview(
                 return Err(Refused::Unknown(format!("there is no edge {:?}", request.target)));
             }
             let most = (request.share * f64::from(WHOLE)).round() as u32;
-            // A manual action uses the newest load, without waiting for the settling time.
-            state.sent.clear();
+            // An operator may move viewers again who were moved a moment ago.
             state.moved.clear();
             let cap = request.kind == ActionKind::CapLadder;
             let part = if cap {
                 plan::by_hand(&state, inputs, &request.target, most)
             } else {
-                let all =
-                    plan(&state, inputs, &request.target, (most, request.to.as_deref()), now_ms);
+                let wanted = Wanted { by_hand: true, ..Wanted::new(most, request.to.as_deref()) };
+                let all = plan(&state, inputs, &request.target, wanted, now_ms);
                 all.into_iter().find(|part| part.to.is_some())
             };
             let Some(part) = part else {
@@ -71,7 +70,8 @@ pub fn preview(
                     request.target
                 )));
             }
-            returning::fits(&state, inputs, &request.target, &moves).map_err(Refused::Conflict)?;
+            returning::fits(&state, inputs, &request.target, &moves, now_ms)
+                .map_err(Refused::Conflict)?;
             let home = (request.target.as_str(), moves.as_slice());
             row = returning::returning(&mut state, inputs, home, &request.by, now_ms);
         }
@@ -130,7 +130,7 @@ pub fn manual(
     let row = preview(state, inputs, request, now_ms)?;
     let id = row.id.clone();
     state.count += 1;
-    let (sent, moved) = (std::mem::take(&mut state.sent), std::mem::take(&mut state.moved));
+    let moved = std::mem::take(&mut state.moved);
     let taken = if row.kind == ActionKind::ReturnEdge {
         let moves = returning::all(state, &row.target);
         returning::take_return(state, inputs, (row, moves), &request.by, now_ms, out)
@@ -138,9 +138,6 @@ pub fn manual(
     } else {
         take(state, inputs, row, &request.by, now_ms, out)
     };
-    for (edge, at) in sent {
-        state.sent.entry(edge).or_insert(at);
-    }
     for (home, before) in moved {
         state.moved.entry(home).or_default().extend(before);
     }

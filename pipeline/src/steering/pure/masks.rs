@@ -1,6 +1,8 @@
 //! Masks requested from the origin, and requested again if the origin's page does not show them: a
 //! lost request must not leave a bad encoder in the picture, nor a good one out of it.
 
+use std::collections::BTreeMap;
+
 use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
 
 use super::act;
@@ -113,9 +115,20 @@ pub(super) fn insist(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut 
     }
 }
 
-/// Restores the mask of an action that an earlier run left in force.
-pub(super) fn restore(state: &mut State, row: &ActionRow) {
-    if row.kind == ActionKind::MaskPipeline && row.state == ActionState::Taken {
-        state.masks.insert(row.target.clone(), MaskRequest { on: true, at: i64::MIN / 2 });
+/// Restores the requests of an earlier run: it may have stopped before the origin had them.
+pub(super) fn restore(state: &mut State) {
+    use ActionKind::{MaskPipeline, UnmaskPipeline};
+    let mut wanted: BTreeMap<String, bool> = BTreeMap::new();
+    for row in state.actions.values() {
+        let on = match (row.kind, row.state) {
+            (MaskPipeline, ActionState::Taken) => true,
+            (MaskPipeline | UnmaskPipeline, ActionState::Ended | ActionState::Undone) => false,
+            _ => continue,
+        };
+        // An unmask ends every mask, so one that is in force is newer than all that are over.
+        *wanted.entry(row.target.clone()).or_default() |= on;
+    }
+    for (pipeline, on) in wanted {
+        state.masks.entry(pipeline).or_insert(MaskRequest { on, at: i64::MIN / 2 });
     }
 }

@@ -52,6 +52,10 @@ fn why(state: &State, inputs: &Inputs, row: &IncidentRow, hold: bool, now_ms: i6
         Culprit::Telemetry => always("Steering keeps its last decision until rows come again."),
         Culprit::Origin => always("Every edge is bad together: moving viewers would not help."),
         Culprit::Device => always("No edge is at fault: moving these viewers would not help."),
+        _ if !state.restored => always(
+            "What was done before steering started is not read yet: it offers nothing. You can act \
+             by hand.",
+        ),
         _ if state.mode == Mode::Observe => {
             always("Steering only observes, so it offers nothing. You can act by hand.")
         }
@@ -73,7 +77,11 @@ fn why(state: &State, inputs: &Inputs, row: &IncidentRow, hold: bool, now_ms: i6
 /// What prevents a mask for an encoder's bad segments.
 fn encoder(state: &State, inputs: &Inputs, name: &str) -> &'static str {
     let Some(pipeline) = inputs.pipelines.get(name) else {
-        return "The origin does not answer, so nothing can be masked.";
+        return if inputs.origin_answers {
+            "The origin lists no segment of it yet, so nothing can be masked."
+        } else {
+            "The origin does not answer, so nothing can be masked."
+        };
     };
     let bad = || pipeline.copies.iter().rev().take(3).filter(|copy| copy.bad.is_some());
     let others = || inputs.pipelines.iter().filter(|(other, _)| *other != name);

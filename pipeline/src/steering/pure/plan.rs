@@ -4,6 +4,7 @@
 use super::health::Before;
 use super::inputs::{Edge, Inputs};
 use super::places::{Home, length, take};
+use super::room::{Asked, Room, at_most_top, load_after, room};
 use super::share::{Slice, WHOLE};
 use super::state::State;
 
@@ -29,9 +30,26 @@ impl Part {
     }
 }
 
+/// What a plan is made for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// How much of the home is moved at most, on the scale of [`WHOLE`].
+    pub most: u32,
+    /// The only target, if there is one.
+    pub to: Option<&'a str>,
+    /// An operator asks, who does not wait until those just sent to a target have arrived.
+    pub by_hand: bool,
+}
+
+impl<'a> Wanted<'a> {
+    /// What steering itself wants.
+    pub fn new(most: u32, to: Option<&'a str>) -> Self {
+        Self { most, to, by_hand: false }
+    }
+}
+
 /// What could be done for the viewers of an edge: targets with room, the most room first, then the
-/// cap. `most` bounds how much of the home is moved, on the scale of [`WHOLE`]; `to` is the only
-/// target, if there is one.
+/// cap.
 ///
 /// On a closed edge no viewers can stay: those that fit nowhere go to the edge with most room, as
 /// their players would by themselves.
@@ -39,7 +57,7 @@ pub fn plan(
     state: &State,
     inputs: &Inputs,
     edge: &str,
-    (most, to): (u32, Option<&str>),
+    wanted: Wanted<'_>,
     now_ms: i64,
 ) -> Vec<Part> {
     let Some(from) = state.edges.get(edge) else { return Vec::new() };
@@ -59,14 +77,14 @@ pub fn plan(
     let movable = here as f64 * f64::from(all) / f64::from(own.max(1));
     let home = Home::new(&places, known, movable.round() as i64);
     let mut parts = Vec::new();
-    let mut left = most.min(all);
+    let mut left = wanted.most.min(all);
     let mut targets = targets(state, inputs, edge, since);
     if closed {
         targets.reverse();
     }
     let answers = |name: &&String| inputs.edges.get(*name).is_some_and(|at| at.load.is_some());
     let most_room = targets.last().filter(answers).cloned();
-    targets.retain(|target| to.is_none_or(|to| target == to));
+    targets.retain(|target| wanted.to.is_none_or(|to| target == to));
     for target in targets {
         let each = each_kbps(
             from.before,
@@ -75,7 +93,8 @@ pub fn plan(
             inputs.edges.get(&target),
         );
         let each = at_most_top(inputs, each);
-        let Room { free, fled } = room(state, inputs, &target, edge, each, now_ms);
+        let asked = Asked { target: &target, edge, each, by_hand: wanted.by_hand };
+        let Room { free, fled, coming } = room(state, inputs, asked, now_ms);
         let everybody = closed && most_room.as_ref() == Some(&target);
         let fit = if everybody { left } else { fit_for(&home, &places, here, (free, each)) };
         let taken = take(&mut places, fit.min(left));
@@ -83,7 +102,7 @@ pub fn plan(
         left -= length(&taken);
         // Without viewers, a move would only look like something.
         if length(&taken) > 0 && (viewers > 0 || here == 0) {
-            let after = (viewers as f64 * each - fled).max(0.0);
+            let after = (viewers as f64 * each - fled).max(0.0) + coming;
             parts.push(Part {
                 load_after: load_after(state, inputs, &target, after),
                 to: Some(target),
@@ -126,70 +145,6 @@ pub fn by_hand(state: &State, inputs: &Inputs, edge: &str, most: u32) -> Option<
     let places = take(&mut free, most);
     let viewers = home.count(&places);
     (!places.is_empty()).then_some(Part { to: None, places, viewers, of, load_after: None })
-}
-
-/// Room for an edge's viewers elsewhere, kbps.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Room {
-    /// What they may take, including what they already have there.
-    pub free: f64,
-    /// What they took there by their own failover.
-    pub fled: f64,
-}
-
-/// Free nominal capacity of `target` for viewers of `edge`. What its viewers took by their own
-/// failover already counts as theirs.
-pub fn room(
-    state: &State,
-    inputs: &Inputs,
-    target: &str,
-    edge: &str,
-    each: f64,
-    now_ms: i64,
-) -> Room {
-    if state.settles(target, now_ms) {
-        return Room::default();
-    }
-    let Some(load) = inputs.load(target) else { return Room::default() };
-    let mut free = usable(state, inputs, target) - load.reserved_kbps as f64;
-    if state.edges.get(target).is_some_and(|target| target.avoided) {
-        // Its own viewers that fled come back to it first.
-        free -= inputs.missing_at(target) as f64 * each;
-    }
-    let from = state.edges.get(edge);
-    let fled = from.map_or(0.0, |from| {
-        // Only once all have left is it certain that the moved viewers have been there already.
-        let gone =
-            if inputs.sessions_at(edge) == 0 { from.before.sessions as f64 * each } else { 0.0 };
-        let before = state.edges.get(target).map_or(0, |target| target.before.reserved_kbps);
-        let grown = if from.dead { load.reserved_kbps.saturating_sub(before) as f64 } else { 0.0 };
-        gone.min(grown)
-    });
-    Room { free: (free + fled).max(0.0), fled }
-}
-
-/// Whether an edge has room for this many kbps of its own viewers more, who come back. They may
-/// fill all of it, as they did before: what stays free is for those of other edges.
-pub fn has_room(state: &State, inputs: &Inputs, edge: &str, added: f64) -> bool {
-    load_after(state, inputs, edge, added).is_some_and(|load| load <= 1.0)
-}
-
-/// What steering may fill of an edge's capacity, kbps, with viewers of other edges.
-fn usable(state: &State, inputs: &Inputs, edge: &str) -> f64 {
-    let share = f64::from(100 - state.policy.keep_free_pct.min(100));
-    capacity(state, inputs, edge) * share / 100.0
-}
-
-/// The capacity of an edge: the smaller of its own report and the settings.
-fn capacity(state: &State, inputs: &Inputs, edge: &str) -> f64 {
-    let reported = inputs.load(edge).map(|load| load.capacity_kbps);
-    reported.filter(|kbps| *kbps > 0).map_or(u64::MAX, |kbps| kbps).min(state.capacity(edge)) as f64
-}
-
-/// Share of an edge's capacity in use with this many kbps added.
-pub fn load_after(state: &State, inputs: &Inputs, edge: &str, added: f64) -> Option<f64> {
-    let reserved = inputs.load(edge)?.reserved_kbps as f64;
-    Some((reserved + added) / capacity(state, inputs, edge).max(1.0))
 }
 
 /// The edges to which viewers may be sent, the one with most room first.
@@ -250,11 +205,6 @@ fn at_home(state: &State, at: Option<&Edge>, edge: &str) -> i64 {
     let all = own + gone + others;
     let share = if all > 0.0 { own / all } else { 1.0 };
     (before.max(now) as f64 * share).round() as i64
-}
-
-/// No viewer takes more than the top rung; any reservation beyond that is other customers'.
-pub fn at_most_top(inputs: &Inputs, kbps: f64) -> f64 {
-    if inputs.top_kbps > 0 { kbps.min(inputs.top_kbps as f64) } else { kbps }
 }
 
 /// What one of its viewers will take, kbps: the most that its own or the target's viewers took.

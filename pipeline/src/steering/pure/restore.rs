@@ -62,9 +62,10 @@ impl State {
                 let taken = row.taken_at.unwrap_or(row.at);
                 self.note_moved(&row.target, &places, (taken / 1_000).min(now_ms));
             }
-            masks::restore(self, &row);
             self.actions.insert(row.id.clone(), row);
         }
+        masks::restore(self);
+        self.restored = true;
     }
 
     /// Whether an open incident is about an edge that is no longer in the settings: it would never
@@ -72,6 +73,17 @@ impl State {
     fn is_lost(&self, row: &IncidentRow) -> bool {
         let known = row.name.as_ref().is_none_or(|edge| self.edges.contains_key(edge));
         row.culprit == Culprit::Edge && row.state != IncidentState::Closed && !known
+    }
+
+    /// Whether an action is a mask that was undone after it was taken.
+    fn is_used_again(&self, row: &ActionRow) -> bool {
+        let again = |other: &ActionRow| {
+            other.kind == ActionKind::UnmaskPipeline
+                && other.state == ActionState::Ended
+                && other.target == row.target
+                && other.at > row.at
+        };
+        row.kind == ActionKind::MaskPipeline && self.actions.values().any(again)
     }
 
     /// Why an action in force by the log is no longer in force; `mode`: the newest change of mode.
@@ -88,6 +100,8 @@ impl State {
             Some("Over: the mode was set again")
         } else if moves && !(known(&row.target) && row.to.as_ref().is_none_or(known)) {
             Some("Over: one of its edges is no longer in the settings")
+        } else if self.is_used_again(row) {
+            Some("Over: its pipeline was used again before the log was read")
         } else {
             None
         }

@@ -8,7 +8,7 @@ use super::answer;
 use super::health::{Health, rebuffering};
 use super::inputs::{Inputs, Moves};
 use super::places::inside;
-use super::plan::{at_most_top, has_room, load_after};
+use super::room::{at_most_top, coming, has_room, load_after};
 use super::state::{BACK_MS, Effect, State, Watch};
 use super::words::{Evidence, percent, seconds, viewers};
 
@@ -24,21 +24,28 @@ pub fn due_returns(state: &State, inputs: &Inputs, now_ms: i64) -> Vec<String> {
         let places: Vec<(u32, u32)> = moves.iter().flat_map(|row| places_of(state, row)).collect();
         since.is_some_and(|since| now_ms - since >= BACK_MS)
             && !places.is_empty()
+            && !state.settles(home, now_ms)
             && state.may_move(home, &places, now_ms)
-            && fits(state, inputs, home, &moves).is_ok()
+            && fits(state, inputs, home, &moves, now_ms).is_ok()
     };
     state.routes.moved().filter(due).map(str::to_owned).collect()
 }
 
 /// Whether a home can take back the viewers that these moves sent away; the error gives the reason.
-pub fn fits(state: &State, inputs: &Inputs, home: &str, moves: &[ActionRow]) -> Result<(), String> {
+pub fn fits(
+    state: &State,
+    inputs: &Inputs,
+    home: &str,
+    moves: &[ActionRow],
+    now_ms: i64,
+) -> Result<(), String> {
     let Some(edge) = state.edges.get(home) else {
         return Err(format!("there is no edge {home:?}"));
     };
     if edge.health != Health::Good || edge.symptom_at.is_some() {
         return Err(format!("edge {home} is not healthy: {}", edge.why));
     }
-    if !has_room(state, inputs, home, kbps_of(state, inputs, home, moves)) {
+    if !has_room(state, inputs, home, added_kbps(state, inputs, home, moves, now_ms)) {
         return Err(format!(
             "there is no room at edge {home} for them within its nominal capacity"
         ));
@@ -46,16 +53,17 @@ pub fn fits(state: &State, inputs: &Inputs, home: &str, moves: &[ActionRow]) -> 
     Ok(())
 }
 
-/// What the viewers that these moves sent away will take at home, kbps: capped viewers have it
-/// already.
-fn kbps_of(state: &State, inputs: &Inputs, home: &str, moves: &[ActionRow]) -> f64 {
+/// What a home will carry beside its load, kbps: the viewers that these moves sent away, and those
+/// who are on their way there anyhow. Capped viewers have theirs already.
+fn added_kbps(state: &State, inputs: &Inputs, home: &str, moves: &[ActionRow], now_ms: i64) -> f64 {
     let away = || moves.iter().filter(|row| is_away(row));
     // Others may have come since they were moved.
     let places: Vec<(u32, u32)> = away().flat_map(|row| places_of(state, row)).collect();
     let known = inside(&places, inputs.places.get(home).map_or(&[][..], Vec::as_slice)).count();
     let (then, _) = viewers_of(moves);
     let viewers = (known as f64 * inputs.stands_for).max(then as f64);
-    viewers * most_kbps(state, inputs, home)
+    let coming = coming(state, inputs, home, now_ms) as f64;
+    (viewers + coming) * most_kbps(state, inputs, home)
 }
 
 /// The most that one viewer takes at a home, kbps: the highest rate that is seen anywhere.
@@ -109,7 +117,8 @@ pub fn returning(
     row.viewers = moved;
     row.share = moves.iter().map(|row| row.share).sum::<f64>().min(1.0);
     row.incident = moves.iter().find_map(|row| row.incident.clone());
-    row.load_after = load_after(state, inputs, home, kbps_of(state, inputs, home, moves));
+    let added = added_kbps(state, inputs, home, moves, now_ms);
+    row.load_after = load_after(state, inputs, home, added);
     row.title = match (moves.iter().any(is_away), capped) {
         (true, 0) => format!("Bring {} back to {home}", viewers(moved)),
         (true, _) => {
@@ -141,7 +150,7 @@ pub fn take_return(
     if moves.is_empty() {
         return Err(format!("no viewers are away from {home:?} any more"));
     }
-    fits(state, inputs, &home, &moves)?;
+    fits(state, inputs, &home, &moves, now_ms)?;
     for mut other in state.actions_in(&[ActionState::Offered]) {
         if other.kind == ActionKind::ReturnEdge && other.target == home && other.id != row.id {
             (other.state, other.acts_at) = (ActionState::Dismissed, None);

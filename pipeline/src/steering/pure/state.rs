@@ -72,6 +72,8 @@ pub struct State {
     pub policy: Policy,
     /// What is done with decisions.
     pub mode: Mode,
+    /// Whether what an earlier run left in the log is known: its mode, its moves, its incidents.
+    pub restored: bool,
     /// Which sessions are sent where.
     pub routes: Routes,
     /// By name.
@@ -102,6 +104,7 @@ impl State {
         let edges = policy.capacities.iter().map(|(name, _)| (name.clone(), EdgeState::default()));
         Self {
             mode,
+            restored: false,
             routes: Routes::new(policy.capacities.clone()),
             edges: edges.collect(),
             incidents: BTreeMap::new(),
@@ -174,6 +177,20 @@ impl State {
     pub fn is_no(&self, row: &ActionRow) -> bool {
         let unmasked = row.kind == ActionKind::MaskPipeline && row.state == ActionState::Ended;
         (is_turned_down(row) || unmasked) && self.is_open(row)
+    }
+
+    /// Whether it offers anything: it knows what was decided before it started, and the mode allows
+    /// it.
+    pub fn offers(&self) -> bool {
+        self.restored && self.mode != Mode::Observe
+    }
+
+    /// Whether a session's place was moved or brought back by an action that is known here.
+    pub fn has_moved(&self, sid: &str) -> bool {
+        let (home, place) = (self.routes.home(sid), Routes::place(sid));
+        let slices = self.routes.slices(home).iter().map(|slice| (slice.from, slice.to));
+        let moved = self.moved.get(home).into_iter().flatten().map(|moved| (moved.from, moved.to));
+        slices.chain(moved).any(|(from, to)| (from..to).contains(&place))
     }
 
     /// Actions in one of these states.

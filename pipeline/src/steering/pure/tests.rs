@@ -12,3 +12,4 @@ mod remembered;
 mod rows;
 mod scenarios;
 mod seldom;
+mod settling;

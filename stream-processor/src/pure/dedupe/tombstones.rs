@@ -22,6 +22,8 @@ pub struct Past {
     pub newest_ts: i64,
     /// How far the player's clock is behind ours, ms.
     pub skew_ms: i64,
+    /// The player reported its end; it did not just fall silent.
+    pub ended: bool,
     /// The numbers of its records.
     pub numbers: Numbers,
 }
@@ -59,11 +61,21 @@ impl Tombstone {
     }
 
     /// Whether a record belongs to the playbacks that are over: it is not after the newest record,
-    /// or (unless it begins another playback) from before `horizon_ms` by the corrected clock.
+    /// or (unless it begins another playback) from before `horizon_ms` by the corrected clock, or it
+    /// [repeats](Self::repeats) their end.
     pub fn covers(&self, input: &PlayerInput<'_>, horizon_ms: i64) -> bool {
         let Some(last) = self.0.last() else { return false };
         let (time, follows) = (last.time_of(input), input.sn.is_some_and(|sn| sn > 0));
-        time <= last.newest_ts || (follows && time.saturating_add(last.skew_ms) < horizon_ms)
+        time <= last.newest_ts
+            || (follows && time.saturating_add(last.skew_ms) < horizon_ms)
+            || self.repeats(input)
+    }
+
+    /// Whether a record says once more that a playback is over that has ended: a page that stays
+    /// open, or wakes up hours later, goes on reporting the state of its player.
+    pub fn repeats(&self, input: &PlayerInput<'_>) -> bool {
+        let begins = input.request || input.sn == Some(0);
+        !begins && input.is_over() && self.0.last().is_some_and(|last| last.ended)
     }
 
     /// Takes a record that is covered; answers whether it arrived for the first time. One without a
@@ -127,7 +139,14 @@ mod tests {
     fn past(epoch: u32, opened_ts: i64, numbers: std::ops::Range<u64>) -> Past {
         let mut known = Numbers::default();
         numbers.for_each(|sn| assert!(known.insert(sn)));
-        Past { epoch, opened_ts, newest_ts: opened_ts + 50, skew_ms: 0, numbers: known }
+        Past {
+            epoch,
+            opened_ts,
+            newest_ts: opened_ts + 50,
+            skew_ms: 0,
+            ended: false,
+            numbers: known,
+        }
     }
 
     #[test]

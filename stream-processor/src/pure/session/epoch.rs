@@ -240,7 +240,12 @@ impl Epoch {
 
     /// The row of the session so far.
     pub(super) fn row(&self, words: &Words) -> SessionRow {
-        self.timeline.now().row(self.playback(), self.kin().late, words)
+        let mut row = self.timeline.now().row(self.playback(), self.kin().late, words);
+        if row.last_seen == 0 {
+            // All of its records came too late to be counted.
+            row.last_seen = self.opened_at().saturating_mul(1_000);
+        }
+        row
     }
 
     /// What is remembered when the rest is forgotten.
@@ -250,6 +255,7 @@ impl Epoch {
             opened_ts: self.opened_ts,
             newest_ts: self.newest_ts.get().unwrap_or(self.opened_ts),
             skew_ms: self.skew_ms(),
+            ended: self.timeline.now().is_ended(),
             numbers: self.timeline.numbers(),
         }
     }

@@ -112,6 +112,8 @@ pub struct Fact {
     /// It reports a response (`rr`): its time is that of the request, but it describes the player
     /// at the time of the response.
     pub response: bool,
+    /// It reports a change of the state (`ps`), at the time of the change.
+    pub change: bool,
     /// Bitrate, kbps; 0 is unknown.
     pub kbps: i32,
     /// Measured throughput, kbps; −1 is unknown (a line that carries nothing measures 0).
@@ -161,6 +163,7 @@ impl Fact {
             hidden: input.bg == Some(true),
             reported: input.is_reported(),
             response: !input.request && input.e == Some("rr"),
+            change: !input.request && input.e == Some("ps"),
             // The object of a request is the rung that is played only if it is video.
             kbps: small(input.br_kbps).filter(|_| is_rung).unwrap_or(0),
             throughput_kbps: small(input.mtp_kbps).unwrap_or(-1),
@@ -242,6 +245,7 @@ impl Fact {
             hidden: false,
             reported: false,
             response: false,
+            change: false,
             kbps: 0,
             throughput_kbps: -1,
             lowest_kbps: 0,

@@ -13,9 +13,15 @@ use crate::pure::dedupe::Tombstone;
 use crate::pure::input::PlayerInput;
 use crate::pure::watermark::{HORIZON_MS, SKEW_IGNORED_MS};
 
-/// The fate of a record of a playback that is over.
+/// The fate of a record of a playback that is over. One that only says so again changes nothing,
+/// and is not late.
 fn over(before: &mut Tombstone, input: &PlayerInput<'_>) -> Fate {
-    if before.take(input) { Fate::Late } else { Fate::Duplicate }
+    let repeats = before.repeats(input);
+    match before.take(input) {
+        false => Fate::Duplicate,
+        true if repeats => Fate::Accepted,
+        true => Fate::Late,
+    }
 }
 
 impl Sessions {
@@ -49,14 +55,22 @@ impl Sessions {
         (fate, Some(slot))
     }
 
-    /// The fate of a record of a forgotten playback whose sid plays something else by now.
+    /// The fate of a record of a playback that has no place any more: it is forgotten, or it is
+    /// not the last one before the current playback.
     fn over_before(&mut self, slot: u32, input: &PlayerInput<'_>) -> Option<Fate> {
-        let current = self.slots.get_mut(slot)?;
-        if input.sn.is_none() || current.kin().previous.is_some() || !current.begins_after(input) {
+        let current = self.epoch(slot).filter(|current| current.begins_after(input))?;
+        let previous = current.kin().previous.and_then(|slot| self.epoch(slot));
+        let is_older = previous.map(|previous| {
+            let one_more = previous.kin().number > 0 && !previous.has_no_beginning();
+            one_more && previous.begins_after(input)
+        });
+        if is_older == Some(false) {
             return None;
         }
-        let before = current.kin.as_mut()?.before.as_mut()?;
-        before.covers(input, i64::MIN).then(|| over(before, input))
+        let before = self.slots.get_mut(slot)?.kin.as_mut().and_then(|kin| kin.before.as_mut());
+        let before = before.filter(|before| input.sn.is_some() && before.covers(input, i64::MIN));
+        // Without its numbers it is not known whether it came before.
+        before.map(|before| over(before, input)).or(is_older.map(|_| Fate::Late))
     }
 
     fn epoch_of(&mut self, slot: u32, input: &PlayerInput<'_>, now: &mut Now<'_>) -> u32 {

@@ -56,7 +56,10 @@ impl Machine {
         if let (Some(sn), Origin::Event) = (fact.sn, fact.origin) {
             let lost = self.count_sn(sn, fact.response);
             if lost != 0 {
-                self.tell().seldom_mut().lost += lost;
+                let starting = self.story.attempted && self.story.first_frame_at.is_none();
+                let seldom = self.tell().seldom_mut();
+                seldom.lost += lost;
+                seldom.startup_lost |= starting && lost > 0;
             }
             counts.lost = i32::try_from(lost).unwrap_or(0);
         }

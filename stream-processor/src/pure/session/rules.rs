@@ -5,9 +5,10 @@
 //!   state).
 //! - A player that never names a state is known by the clues of its requests ([`super::clue`]).
 //! - Before the first frame `w`, `r` and `k` are all part of the startup. If the first records are
-//!   missing and no `s` came, or the player fell silent, the startup time is unknown. A player
-//!   whose first known state is `r` has played before (`w` may precede the first frame, and `k` is
-//!   a seek).
+//!   missing and no `s` came, or the player fell silent, the startup time is unknown. So it is if
+//!   records are missing since the attempt began and the first that shows it playing reports no
+//!   change of state (`ps`): the change may be among them. A player whose first known state is `r`
+//!   has played before (`w` may precede the first frame, and `k` is a seek).
 //! - After the first frame `r` and `w` are a rebuffer, unless during a seek: then they belong to
 //!   it.
 //! - A rebuffer is an adaptation failure when the player has stayed for some seconds
@@ -66,6 +67,11 @@ impl Machine {
         let switched = self.take_bitrate(fact);
         if let Some(token) = token {
             self.token = Some(token);
+            let shows_frame = matches!(token, Token::Playing | Token::Rebuffering);
+            if shows_frame && self.seldom().startup_lost && !fact.change {
+                // It may have played for a while.
+                self.tell().startup_seen = false;
+            }
             self.take_token(token, fact.at, counts);
             if self.is_ended() {
                 self.tell().seldom_mut().ended_ts = fact.ts;

@@ -45,6 +45,9 @@ pub(super) struct Seldom {
     /// The player fell silent before the first frame, so the time between the start of the attempt
     /// and the first frame is not how long it took.
     pub(super) startup_gap: bool,
+    /// Records were lost between the start of the attempt and the first frame; one of them may have
+    /// reported that.
+    pub(super) startup_lost: bool,
 }
 
 /// Shared by all sessions without any.

@@ -115,10 +115,12 @@ impl Machine {
         }
     }
 
-    /// What is known by the player's counts only: no more is taken away than was seen, and no more
-    /// added than fits into the session, at a millisecond each.
+    /// What is known by the player's counts only, after the first frame: before it no wait is a
+    /// rebuffer. No more is taken away than was seen, and no more added than fits into the session,
+    /// at a millisecond each.
     pub(super) fn repaired(&self) -> Repaired {
-        let Some(totals) = &self.seldom().totals else { return Repaired::default() };
+        let totals = self.seldom().totals.as_ref().filter(|_| self.story.first_frame_at.is_some());
+        let Some(totals) = totals else { return Repaired::default() };
         let (stalled, seen) = (self.spent(Watching::Rebuffering), self.seldom().rebuffer_count);
         let began = self.story.since.get();
         let room = began.map_or(i64::MAX, |began| (self.last_seen() - began).max(0));

@@ -6,7 +6,12 @@ use tallylight_store::history::{Parts, Settings, hour_of};
 use super::*;
 
 /// Stops a run and opens its history with other caps.
-async fn with_caps(dir: &tempfile::TempDir, life: Life, known: i64, caps: Settings) -> History {
+pub(super) async fn with_caps(
+    dir: &tempfile::TempDir,
+    life: Life,
+    known: i64,
+    caps: Settings,
+) -> History {
     let log_id = life.log.id().to_owned();
     drop(life.stop().await);
     let (shard, clock) = (Shard::WHOLE, Arc::new(ManualClock::at_us(known)));

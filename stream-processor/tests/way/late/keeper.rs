@@ -12,7 +12,7 @@ const HOUR_US: i64 = HOUR_MS * 1_000;
 
 /// Everything before this log time is in files.
 #[derive(Debug)]
-struct Known(i64);
+pub(super) struct Known(pub(super) i64);
 
 #[async_trait]
 impl Reach for Known {

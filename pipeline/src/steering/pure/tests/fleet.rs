@@ -47,6 +47,7 @@ pub(super) struct Fleet {
     pub(super) feed: Feed,
     /// Whether manifests name low pathways.
     pub(super) low: bool,
+    pub(super) origin_answers: bool,
     pub(super) pipelines: BTreeMap<String, Pipeline>,
     probes: BTreeMap<String, Vec<(i64, i64, bool)>>,
     seconds: BTreeMap<String, Vec<(i64, Second)>>,
@@ -71,7 +72,7 @@ impl Fleet {
             keep_free_pct: 0,
             capacities: capacities.clone(),
         };
-        let state = State::new(policy, Mode::Act);
+        let state = State { restored: true, ..State::new(policy, Mode::Act) };
         let viewer = |n: usize| {
             let sid = format!("viewer-{n}");
             let assigned = state.routes.assigned(&sid);
@@ -86,6 +87,7 @@ impl Fleet {
             origin_slow: 0,
             feed: healthy,
             low: true,
+            origin_answers: true,
             pipelines: BTreeMap::new(),
             probes: BTreeMap::new(),
             seconds: BTreeMap::new(),
@@ -248,6 +250,7 @@ impl Fleet {
             feed: self.feed.clone(),
             edges: ["e1", "e2"].map(edge).into(),
             origin: self.probes_of("origin"),
+            origin_answers: self.origin_answers,
             pipelines: self.pipelines.clone(),
             devices: BTreeMap::new(),
             top_kbps: EACH,

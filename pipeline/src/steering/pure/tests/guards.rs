@@ -8,7 +8,7 @@ use crate::steering::pure::command;
 use crate::steering::pure::decide::decide;
 use crate::steering::pure::health::Health;
 use crate::steering::pure::inputs::{Device, Load};
-use crate::steering::pure::plan::plan;
+use crate::steering::pure::plan::{Wanted, plan};
 use crate::steering::pure::share::{Pathway, WHOLE};
 use crate::steering::pure::state::{Effect, State};
 use crate::steering::settings::Mode;
@@ -243,14 +243,14 @@ fn viewers_go_to_the_named_edge_even_if_another_has_more_room() {
     state.edges.insert("e3".into(), third.0);
     inputs.edges.insert("e3".into(), third.1);
     for to in ["e2", "e3"] {
-        let parts = plan(&state, &inputs, "e1", (WHOLE, Some(to)), fleet.now);
+        let parts = plan(&state, &inputs, "e1", Wanted::new(WHOLE, Some(to)), fleet.now);
         assert_eq!(parts[0].to.as_deref(), Some(to));
     }
     // From a closed edge only viewers that fit, except to the edge with most room.
     state.edges.get_mut("e1").unwrap().closed_since = Some(fleet.now);
     state.policy.capacities[2].1 = 5 * EACH;
     inputs.edges.get_mut("e3").unwrap().load = Some(Load::default());
-    let parts = plan(&state, &inputs, "e1", (WHOLE, Some("e3")), fleet.now);
+    let parts = plan(&state, &inputs, "e1", Wanted::new(WHOLE, Some("e3")), fleet.now);
     assert!((1..=5).contains(&parts[0].viewers), "{parts:?}");
 }
 

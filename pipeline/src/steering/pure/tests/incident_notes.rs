@@ -70,6 +70,21 @@ fn the_reason_that_holds_is_named_and_no_other() {
 }
 
 #[test]
+fn an_encoder_of_which_nothing_is_known_has_its_reason() {
+    let mut fleet = Fleet::new(20, 250, 250);
+    fleet.pipelines.insert("A".into(), copies(&[], true));
+    fleet.pipelines.insert("B".into(), copies(&[(10, Missing), (11, Missing)], false));
+    fleet.run(2);
+    fleet.pipelines.clear();
+    for (origin_answers, words) in [(true, "lists no segment of it"), (false, "does not answer")] {
+        fleet.origin_answers = origin_answers;
+        fleet.run(1);
+        let why = fleet.state.open("encoder-B").and_then(|row| row.no_action.clone()).unwrap();
+        assert!(why.contains(words), "{why}");
+    }
+}
+
+#[test]
 fn an_encoder_whose_segments_were_not_served_needs_nothing() {
     let mut fleet = Fleet::new(20, 250, 250);
     fleet.pipelines.insert("B".into(), copies(&[], true));

@@ -78,15 +78,69 @@ fn a_mask_ends_with_its_incident_when_somebody_closes_that() {
     assert!(masks.clone().count() == 1 && masks.clone().all(|row| row.state == ActionState::Ended));
 }
 
-#[test]
-fn after_a_restart_the_origin_is_asked_for_what_is_in_force() {
-    let mut fleet = masked();
+/// Another run of steering, which finds these actions in the log.
+fn restart(fleet: &mut Fleet) {
     let mut again = State::new(fleet.state.policy.clone(), fleet.state.mode);
     let actions = fleet.state.actions.values().cloned().collect();
     again.restore(Vec::new(), actions, fleet.now, &mut Vec::new());
     (fleet.state, fleet.effects) = (again, Vec::new());
+}
+
+#[test]
+fn after_a_restart_the_origin_is_asked_for_what_is_in_force() {
+    let mut fleet = masked();
+    restart(&mut fleet);
     fleet.run(2);
     assert_eq!(asked(&fleet, 0), (1, 0));
+}
+
+#[test]
+fn after_a_restart_the_origin_is_asked_again_to_use_what_was_unmasked() {
+    for by_itself in [false, true] {
+        let mut fleet = masked();
+        if by_itself {
+            fleet.pipelines.insert("A".into(), copies(&[], false));
+            shows(&mut fleet, true);
+            fleet.until(40, |fleet| asked(fleet, 0).1 == 1);
+        } else {
+            let id = fleet.actions(ActionState::Taken)[0].id.clone();
+            let (inputs, now, out) = (fleet.inputs(), fleet.now, &mut Vec::new());
+            command::on_action(&mut fleet.state, &inputs, &id, "undo", "me", now, out).unwrap();
+        }
+        // The origin is away, and steering stops before it is back.
+        fleet.pipelines.clear();
+        restart(&mut fleet);
+        fleet.pipelines.insert("A".into(), copies(&[], false));
+        fleet.pipelines.insert("B".into(), copies(&[], true));
+        shows(&mut fleet, true);
+        fleet.run(2);
+        assert_eq!(asked(&fleet, 0), (0, 1), "by itself: {by_itself}");
+        shows(&mut fleet, false);
+        fleet.run(6);
+        // An operator may mask it at the origin from then on.
+        shows(&mut fleet, true);
+        fleet.run(6);
+        assert_eq!(asked(&fleet, 0), (0, 1), "by itself: {by_itself}");
+    }
+}
+
+#[test]
+fn what_an_operator_unmasks_before_the_log_is_read_stays_in_use() {
+    let mut fleet = masked();
+    let actions: Vec<_> = fleet.state.actions.values().cloned().collect();
+    fleet.state = State::new(fleet.state.policy.clone(), fleet.state.mode);
+    fleet.now += 1_000;
+    let (kind, target) = (ActionKind::UnmaskPipeline, "A".to_owned());
+    let request = Manual { kind, target, to: None, share: 1.0, by: "operator".into() };
+    let (inputs, now) = (fleet.inputs(), fleet.now);
+    manual(&mut fleet.state, &inputs, &request, now, &mut Vec::new()).unwrap();
+    fleet.pipelines.insert("A".into(), copies(&[], false));
+    fleet.effects.clear();
+    fleet.run(10);
+    fleet.state.restore(Vec::new(), actions, fleet.now, &mut Vec::new());
+    fleet.run(10);
+    assert_eq!(asked(&fleet, 0).0, 0, "{:?}", fleet.state.masks);
+    assert!(fleet.actions(ActionState::Taken).is_empty());
 }
 
 #[test]

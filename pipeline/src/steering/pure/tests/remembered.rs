@@ -176,3 +176,49 @@ fn an_incident_of_an_edge_that_is_in_the_settings_no_more_is_over() {
     let states: Vec<_> = without.incidents.values().map(|row| row.state).collect();
     assert_eq!(states, [IncidentState::Closed]);
 }
+
+#[test]
+fn before_the_log_is_read_nothing_is_offered_and_each_player_stays() {
+    let mut fleet = Fleet::new(20, 100, 100);
+    let mut out = Vec::new();
+    let (kind, target, to) = (ActionKind::ShiftEdge, "e1".into(), Some("e2".into()));
+    let request = Manual { kind, target, to, share: 1.0, by: "operator".into() };
+    let (inputs, now) = (fleet.inputs(), fleet.now);
+    manual(&mut fleet.state, &inputs, &request, now, &mut out).unwrap();
+    command::set_mode(&mut fleet.state, Mode::Observe, "operator", now, &mut out);
+    fleet.run(10);
+    assert_eq!((fleet.at("e1"), fleet.at("e2")), (0, 20));
+    let actions: Vec<ActionRow> = fleet.state.actions.values().cloned().collect();
+    fleet.state = State::new(fleet.state.policy.clone(), Mode::Act);
+    fleet.feed.complete = false;
+    fleet.pipelines.insert("A".into(), copies(&[(10, Frozen), (11, Frozen)], true));
+    fleet.pipelines.insert("B".into(), copies(&[], true));
+    fleet.run(30);
+    assert!(fleet.state.actions.is_empty(), "{:?}", fleet.state.actions);
+    let reason = fleet.state.open("encoder-A").and_then(|row| row.no_action.clone()).unwrap();
+    assert!(reason.contains("not read yet"), "{reason}");
+    assert_eq!(fleet.at("e2"), 20, "all of them stay");
+    // Then what was in force is in force again.
+    fleet.state.restore(Vec::new(), actions, fleet.now, &mut Vec::new());
+    (fleet.feed.complete, fleet.effects) = (true, Vec::new());
+    fleet.run(30);
+    assert_eq!((fleet.state.mode, fleet.at("e2")), (Mode::Observe, 20));
+    let masks = fleet.effects.iter().filter(|(_, what)| matches!(what, Effect::Mask { .. }));
+    assert_eq!(masks.count(), 0);
+}
+
+#[test]
+fn what_an_operator_moves_before_the_log_is_read_moves() {
+    let mut fleet = Fleet::new(20, 100, 100);
+    fleet.state.restored = false;
+    let before = fleet.at("e1");
+    let (kind, target, to) = (ActionKind::ShiftEdge, "e1".into(), Some("e2".into()));
+    let request = Manual { kind, target, to, share: 1.0, by: "operator".into() };
+    let (inputs, now) = (fleet.inputs(), fleet.now);
+    let row = manual(&mut fleet.state, &inputs, &request, now, &mut Vec::new()).unwrap();
+    fleet.run(6);
+    assert_eq!(fleet.at("e1"), 0);
+    tell(&mut fleet, &row.id, "undo");
+    fleet.run(6);
+    assert_eq!(fleet.at("e1"), before);
+}

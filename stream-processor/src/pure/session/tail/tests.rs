@@ -21,7 +21,7 @@ fn mark(words: &mut Words, numbers: Numbers, kind: (u8, u8, bool, bool), of: (u8
     }
     (fact.ts, fact.sn, fact.said) = (ts.into(), sn, said(words, of.0));
     (fact.token, fact.error, fact.hidden) = (Token::at(usize::from(kind.1)), kind.2, kind.3);
-    fact.reported = numbers.3 % 2 == 1;
+    (fact.reported, fact.change) = (numbers.3 % 2 == 1, numbers.3 % 3 == 1);
     fact.clue = usize::from(kind.1).checked_sub(10).and_then(Clue::at);
     fact.numbers_mut().into_iter().zip(others).for_each(|(number, other)| *number = other);
     Mark { fact, cells: Cells::in_place(of.1) }

@@ -21,6 +21,7 @@ mod has {
     /// Not a number, but as rare.
     pub(super) const REPORTED: u64 = NUMBERS << 9;
     pub(super) const RESPONSE: u64 = REPORTED << 1;
+    pub(super) const CHANGE: u64 = RESPONSE << 1;
 }
 
 /// Writes a fact without its words; its time relative to `anchor`.
@@ -37,6 +38,7 @@ pub(super) fn write(pen: &mut Pen, fact: &Fact, anchor: i64) {
     there |= u64::from(fact.sn.is_some()) * has::SN;
     there |= u64::from(fact.reported) * has::REPORTED;
     there |= u64::from(fact.response) * has::RESPONSE;
+    there |= u64::from(fact.change) * has::CHANGE;
     for (n, (number, missing)) in numbers.into_iter().enumerate() {
         there |= u64::from(number != missing) * (has::NUMBERS << n);
     }
@@ -65,6 +67,7 @@ pub(super) fn read(from: &mut Reader<'_>, anchor: i64) -> Fact {
     let there = from.number();
     fact.reported = there & has::REPORTED != 0;
     fact.response = there & has::RESPONSE != 0;
+    fact.change = there & has::CHANGE != 0;
     if there & has::OTHER_TS != 0 {
         fact.ts = from.ms(at).into();
     } else if there & has::TS != 0 {
