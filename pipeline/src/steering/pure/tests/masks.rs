@@ -126,19 +126,24 @@ fn after_a_restart_the_origin_is_asked_again_to_use_what_was_unmasked() {
 
 #[test]
 fn what_an_operator_unmasks_before_the_log_is_read_stays_in_use() {
-    let mut fleet = masked();
+    let mut fleet = Fleet::new(20, 250, 250);
+    let by_hand = |fleet: &mut Fleet, kind| {
+        let request =
+            Manual { kind, target: "A".into(), to: None, share: 1.0, by: "operator".into() };
+        let (inputs, now) = (fleet.inputs(), fleet.now);
+        manual(&mut fleet.state, &inputs, &request, now, &mut Vec::new()).unwrap();
+        shows(fleet, kind == ActionKind::MaskPipeline);
+        fleet.run(20);
+    };
+    fleet.pipelines.insert("A".into(), copies(&[], true));
+    fleet.pipelines.insert("B".into(), copies(&[], true));
+    by_hand(&mut fleet, ActionKind::MaskPipeline);
     let actions: Vec<_> = fleet.state.actions.values().cloned().collect();
     fleet.state = State::new(fleet.state.policy.clone(), fleet.state.mode);
-    fleet.now += 1_000;
-    let (kind, target) = (ActionKind::UnmaskPipeline, "A".to_owned());
-    let request = Manual { kind, target, to: None, share: 1.0, by: "operator".into() };
-    let (inputs, now) = (fleet.inputs(), fleet.now);
-    manual(&mut fleet.state, &inputs, &request, now, &mut Vec::new()).unwrap();
-    fleet.pipelines.insert("A".into(), copies(&[], false));
+    by_hand(&mut fleet, ActionKind::UnmaskPipeline);
     fleet.effects.clear();
-    fleet.run(10);
     fleet.state.restore(Vec::new(), actions, fleet.now, &mut Vec::new());
-    fleet.run(10);
+    fleet.run(20);
     assert_eq!(asked(&fleet, 0).0, 0, "{:?}", fleet.state.masks);
     assert!(fleet.actions(ActionState::Taken).is_empty());
 }
