@@ -19,7 +19,7 @@ const BEFORE: &[Column] = &[
         "fate",
         Kind::Text,
         "processor",
-        "`accepted` (counted), `duplicate` (counted before) or `late` (its pane was final).",
+        "`accepted` (counted, unless it repeats the end of a forgotten session), `duplicate` (counted before) or `late` (its pane was final).",
     ),
     ours("reason", Kind::Text, "processor", "Why, where the fate needs a reason."),
     ours(

@@ -84,6 +84,10 @@ pub(super) fn between(range: &Range<i64>) -> String {
     format!("{files} AND logged_at >= {from} AND logged_at < {to}")
 }
 
+/// Players' records that changed nothing: their sessions reported once more, after they were
+/// forgotten, that they are over. These may not be among the facts.
+const REPEATED: &str = "fate = 'accepted' AND epoch IS NULL";
+
 /// Which rows are read, and in which order. Rows of an older version lack the time of reading.
 fn selected(condition: &str) -> String {
     format!("WHERE logged_at IS NOT NULL AND ({condition}) ORDER BY \"offset\", \"row\"")
@@ -91,7 +95,8 @@ fn selected(condition: &str) -> String {
 
 /// The facts of both tables that fulfil a condition.
 pub(super) async fn read(history: &History, condition: &str) -> Result<Facts, HistoryError> {
-    let sql = format!("SELECT {PLAYERS} FROM rows {}", selected(condition));
+    let changing = format!("({condition}) AND NOT ({REPEATED})");
+    let sql = format!("SELECT {PLAYERS} FROM rows {}", selected(&changing));
     let players = history.select(Table::PlayerEvents, &sql).await?;
     let deliveries = reports(history, condition).await?;
     let players = match players.first() {

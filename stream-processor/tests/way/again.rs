@@ -144,12 +144,13 @@ fn a_page_that_goes_on_reporting_its_end_opens_nothing() {
         assert_eq!((tally.accepted, tally.late, tally.duplicate), (75, 0, 1), "{end} {closed}");
         let panes = world.book.sum(Cuboid::Content);
         assert_eq!((panes.attempts, panes.start_failures, panes.ends), (1, 0, 1));
-        // What it plays then is another playback, also if its first record is overtaken.
-        let [first, second] = [(0, "s"), (1, "")]
+        // What it plays then is another playback, also if its first records are overtaken by the
+        // others.
+        let next = [(0, "s"), (1, ""), (2, "q")]
             .map(|(sn, sta)| Beacon { sn, ..story(&[(9_100_000 + sn as i64, sta)]).remove(0) });
-        world.beacons(&[second, first]);
+        next.iter().rev().for_each(|beacon| world.beacons(std::slice::from_ref(beacon)));
         let row = world.session();
-        assert_eq!((row.epoch, row.events, row.started_at), (1, 2, Some((T0 + 9_100_000) * 1_000)));
+        assert_eq!((row.epoch, row.events, row.started_at), (1, 3, Some((T0 + 9_100_000) * 1_000)));
     }
 }
 

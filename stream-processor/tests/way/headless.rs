@@ -157,8 +157,9 @@ fn a_repeated_record_is_recognized_after_a_jump_of_the_numbers() {
 #[test]
 fn a_first_frame_that_a_lost_record_may_have_reported_has_no_known_time() {
     let started = |shows: &'static str, lost: bool| {
-        let mut records = story(&[(0, "s"), (1_000, "p"), (30_000, "p"), (40_000, "q")]);
-        records[2].e = shows;
+        let states = [(0, "s"), (1_000, "p"), (30_000, "p"), (35_000, "p"), (40_000, "q")];
+        let mut records = story(&states);
+        (records[2].e, records[3].e) = (shows, "t");
         let first_frame = records.remove(1);
         let mut world = World::default();
         world.beacons(&records[..2]);

@@ -77,11 +77,13 @@ impl State {
 
     /// Whether an action is a mask that was undone after it was taken.
     fn is_used_again(&self, row: &ActionRow) -> bool {
+        // It may have been offered long before.
+        let taken = |row: &ActionRow| row.taken_at.unwrap_or(row.at);
         let again = |other: &ActionRow| {
             other.kind == ActionKind::UnmaskPipeline
                 && other.state == ActionState::Ended
                 && other.target == row.target
-                && other.at > row.at
+                && taken(other) > taken(row)
         };
         row.kind == ActionKind::MaskPipeline && self.actions.values().any(again)
     }

@@ -72,10 +72,12 @@ impl Tombstone {
     }
 
     /// Whether a record says once more that a playback is over that has ended: a page that stays
-    /// open, or wakes up hours later, goes on reporting the state of its player.
+    /// open, or wakes up hours later, goes on reporting the state of its player. Its numbers go on,
+    /// too; a smaller one is of the next playback, whose first records it overtook.
     pub fn repeats(&self, input: &PlayerInput<'_>) -> bool {
-        let begins = input.request || input.sn == Some(0);
-        !begins && input.is_over() && self.0.last().is_some_and(|last| last.ended)
+        let Some(last) = self.0.last().filter(|last| last.ended) else { return false };
+        let goes_on = input.sn.is_none_or(|sn| sn > 0 && Some(sn) > last.numbers.last());
+        goes_on && input.is_over() && !input.request
     }
 
     /// Takes a record that is covered; answers whether it arrived for the first time. One without a

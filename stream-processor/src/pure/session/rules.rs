@@ -67,7 +67,8 @@ impl Machine {
         let switched = self.take_bitrate(fact);
         if let Some(token) = token {
             self.token = Some(token);
-            let shows_frame = matches!(token, Token::Playing | Token::Rebuffering);
+            let shows_frame = matches!(token, Token::Playing | Token::Rebuffering)
+                && self.story.first_frame_at.is_none();
             if shows_frame && self.seldom().startup_lost && !fact.change {
                 // It may have played for a while.
                 self.tell().startup_seen = false;
