@@ -5,10 +5,11 @@ use tallylight_schemas::record::EVENTS;
 
 use super::*;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn filled_history_claims_no_more_than_it_has() {
-    let mut pipeline = Pipeline::without_processor();
-    let dir = tempfile::tempdir().unwrap();
+/// A run with little memory, and how many more files of events it may write.
+pub(super) async fn with_budget(
+    pipeline: &Pipeline,
+    dir: &tempfile::TempDir,
+) -> (Life, Arc<WriteBudget>) {
     let budget = Arc::new(WriteBudget(AtomicI64::new(i64::MAX)));
     let settings = archive::Settings {
         hot_bytes: 64 << 10,
@@ -20,6 +21,14 @@ async fn filled_history_claims_no_more_than_it_has() {
     let log = Arc::clone(&pipeline.log) as Arc<dyn EventLog>;
     let faults = Some(Arc::clone(&budget) as Arc<dyn Faults>);
     let life = Life::with((log, &pipeline.clock), dir.path(), faults, settings).await;
+    (life, budget)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn filled_history_claims_no_more_than_it_has() {
+    let mut pipeline = Pipeline::without_processor();
+    let dir = tempfile::tempdir().unwrap();
+    let (life, budget) = with_budget(&pipeline, &dir).await;
     // A checkpoint begins with an emission, and log time has to pass for one.
     let clock = Arc::clone(&pipeline.clock);
     let pass = async || clock.advance_us(100_000);

@@ -1,5 +1,6 @@
 //! While the archive is stalled, views lack what has ended since, and do not call that final.
 
+use super::fill::with_budget;
 use super::*;
 use crate::log::players;
 
@@ -31,17 +32,7 @@ async fn second(pipeline: &mut Pipeline, life: &Life, second: i64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_ends_while_the_archive_is_stalled_is_not_final_until_it_is_filled() {
     let (mut pipeline, dir) = (Pipeline::without_processor(), tempfile::tempdir().unwrap());
-    let budget = Arc::new(WriteBudget(AtomicI64::new(i64::MAX)));
-    let settings = archive::Settings {
-        hot_bytes: 64 << 10,
-        checkpoint_rows: 1,
-        snapshot_s: 0,
-        retry_s: 0,
-        ..Default::default()
-    };
-    let log = Arc::clone(&pipeline.log) as Arc<dyn EventLog>;
-    let faults = Some(Arc::clone(&budget) as Arc<dyn Faults>);
-    let life = Life::with((log, &pipeline.clock), dir.path(), faults, settings).await;
+    let (life, budget) = with_budget(&pipeline, &dir).await;
     let (clock, began) = (Arc::clone(&pipeline.clock), pipeline.clock.now_us());
     for at in 0..180 {
         second(&mut pipeline, &life, at).await;
