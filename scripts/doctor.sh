@@ -69,7 +69,7 @@ elif version_below "$(node --version | tr -d v)" 20.19; then
 fi
 
 if [ "$purpose" != run ] && command -v java >/dev/null; then
-    major=$(java -version 2>&1 | sed -n '1s/.*version "\([0-9]*\).*/\1/p')
+    major=$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')
     [ "${major:-0}" -ge 17 ] || lacks "Java ${major:-of unknown version} is too old; Kafka needs 17"
 fi
 

@@ -10,7 +10,11 @@ seconds=${1:-60}
 shift || true
 command -v cargo-fuzz >/dev/null || cargo install --quiet --locked cargo-fuzz
 targets=("$@")
-if [ "${#targets[@]}" -eq 0 ]; then mapfile -t targets < <(cargo +nightly fuzz list); fi
+if [ "${#targets[@]}" -eq 0 ]; then
+    # Not `< <(…)`, which would hide that it failed.
+    list=$(cargo +nightly fuzz list)
+    mapfile -t targets <<< "$list"
+fi
 for target in "${targets[@]}"; do
     echo "fuzz target $target"
     mkdir -p "fuzz/corpus/$target"

@@ -47,17 +47,27 @@ step() {
     echo "== $name: $size"
     began=$(date +%s)
     "$@" > "$log" 2>&1 || { outcome="**failed**"; failed=1; }
-    # The first figure of a test is on the line with its name.
-    figures=$(sed -n 's/^\(test .*\.\.\. \)\{0,1\}figure: //p' "$log" | tail -12 | sed 's/|/\\|/g; s/$/<br>/' | tr -d '\n')
+    # The first figure of a test is on the line with its name. A cell has the newest of them.
+    figures=$(sed -n 's/^\(test .*\.\.\. \)\{0,1\}figure: //p' "$log" \
+        | awk -v most=24 '{ line[NR] = $0 }
+            END { if (NR > most) print "(" NR - most " more before)"
+                  for (n = NR > most ? NR - most + 1 : 1; n <= NR; n++) print line[n] }' \
+        | sed 's/|/\\|/g; s/$/<br>/' | tr -d '\n')
     echo "| $name | $size | $commit | $outcome | $(($(date +%s) - began)) | ${figures%<br>} |" >> "$table"
     echo "   $outcome; its output is in $log"
 }
 # Tests the workspace: another choice of crates would compile DataFusion again.
-rust() { cargo test --locked --workspace "$@" -- --nocapture --test-threads 1; }
+# A name that matches no test must not pass.
+rust() {
+    # shellcheck disable=SC2154 # `log` is the caller's, and this output goes there.
+    cargo test --locked --workspace "$@" -- --nocapture --test-threads 1 &&
+        grep -q '^test result: ok\. [1-9]' "$log"
+}
 steady() { scripts/bench.sh steady --seconds "$1" | sed 's/^/figure: /'; }
 # Too wide for a cell.
 bench() {
-    local all="${table%.md}-bench.txt"
+    local all="${table%.md}-bench.txt" n=1
+    while [ -e "$all" ]; do n=$((n + 1)); all="${table%.md}-bench-$n.txt"; done
     # The caller checks the exit code, so `set -e` does not apply here.
     scripts/bench.sh "$@" > "$all" && echo "figure: [all](${all##*/})"
 }

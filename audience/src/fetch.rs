@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use tallylight_schemas::headers;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use url::Url;
@@ -34,10 +33,6 @@ pub struct Fetched {
     pub took: Duration,
     /// The part of `took` before the first byte.
     pub ttfb: Duration,
-    /// The edge that answered, as its header names it.
-    pub edge: Option<String>,
-    /// The origin served its slate instead of the programme.
-    pub slate: bool,
 }
 
 /// Why there is no body.
@@ -98,9 +93,6 @@ pub async fn media(
         return Err(FetchError::Status(answer.status().as_u16()));
     }
     let ttfb = started.elapsed();
-    let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
-    let slate = header(headers::PIPELINE) == Some("slate");
-    let edge = header(headers::EDGE).map(str::to_owned);
     let mut bytes = 0;
     let mut body = answer.bytes_stream();
     while let Some(chunk) = timeout(TIMEOUT, body.next()).await.map_err(late)? {
@@ -111,7 +103,7 @@ pub async fn media(
         }
         carry(chunk, &mut kbps).await;
     }
-    Ok(Fetched { bytes, took: started.elapsed(), ttfb, edge, slate })
+    Ok(Fetched { bytes, took: started.elapsed(), ttfb })
 }
 
 /// Waits as long as the line needs for `bytes`, following changes of its bandwidth.

@@ -71,10 +71,6 @@ pub struct Request {
     pub at_ms: i64,
     /// The pathway used.
     pub pathway: String,
-    /// Host and port it was sent to.
-    pub host: String,
-    /// The edge that answered, if one did.
-    pub edge: Option<String>,
     /// The track.
     pub track: String,
     /// The segment number; `None` for an init segment.
@@ -85,17 +81,17 @@ pub struct Request {
     pub took_ms: u64,
 }
 
-type RequestRow = (i64, String, String, Option<String>, String, Option<u64>, u16, u64);
+type RequestRow = (i64, String, String, Option<u64>, u16, u64);
 
 impl From<RequestRow> for Request {
-    fn from((at_ms, pathway, host, edge, track, k, status, took_ms): RequestRow) -> Self {
-        Self { at_ms, pathway, host, edge, track, k, status, took_ms }
+    fn from((at_ms, pathway, track, k, status, took_ms): RequestRow) -> Self {
+        Self { at_ms, pathway, track, k, status, took_ms }
     }
 }
 
 impl From<Request> for RequestRow {
     fn from(r: Request) -> Self {
-        (r.at_ms, r.pathway, r.host, r.edge, r.track, r.k, r.status, r.took_ms)
+        (r.at_ms, r.pathway, r.track, r.k, r.status, r.took_ms)
     }
 }
 
@@ -116,12 +112,6 @@ pub struct Entry {
     pub stalls: Vec<Stall>,
     /// Time with moving pictures, ms.
     pub playing_ms: i64,
-    /// Media bytes received.
-    pub bytes: u64,
-    /// Media requests answered 200.
-    pub segments: u64,
-    /// Slate segments among them.
-    pub slates: u64,
     /// Requests that failed (status or connection).
     pub request_errors: u64,
     /// When it ended, Unix ms.
@@ -138,14 +128,9 @@ pub struct Entry {
     /// Rungs, in order of time.
     #[serde(default)]
     pub rungs: Vec<Rung>,
-    /// Every media request, if the setting `ledger_requests` is on.
+    /// Media requests that were over when it ended, if the setting `ledger_requests` is on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requests: Vec<Request>,
-}
-
-/// Reads a ledger's sessions; skips a line that a killed audience left unfinished.
-pub fn read(text: &str) -> Vec<Entry> {
-    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 /// An open ledger; without a path it keeps nothing.
@@ -194,8 +179,8 @@ mod tests {
     fn entry(sid: &str) -> Entry {
         let text = format!(
             r#"{{"sid":"{sid}","device":"tv","country":"US","started_at_ms":0,"startup_ms":null,
-            "stalls":[],"playing_ms":0,"bytes":0,"segments":0,"slates":0,"request_errors":0,
-            "ended_at_ms":0,"ended":"played","beacons":2,"beacons_lost":0}}"#
+            "stalls":[],"playing_ms":0,"request_errors":0,"ended_at_ms":0,"ended":"played",
+            "beacons":2,"beacons_lost":0}}"#
         );
         serde_json::from_str(&text).unwrap()
     }
@@ -210,8 +195,10 @@ mod tests {
         assert_eq!(whole.lines().count(), 2, "no line is left empty");
         std::fs::write(&path, &whole[..whole.len() - 9]).unwrap();
         add("c");
-        let read = read(&std::fs::read_to_string(&path).unwrap());
+        let text = std::fs::read_to_string(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
-        assert_eq!(read, [entry("a"), entry("c")]);
+        let read: Vec<Option<Entry>> =
+            text.lines().map(|line| serde_json::from_str(line).ok()).collect();
+        assert_eq!(read, [Some(entry("a")), None, Some(entry("c"))]);
     }
 }

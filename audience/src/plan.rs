@@ -7,6 +7,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::Settings;
+use crate::settings::STALL_S;
 
 /// How a session is meant to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +103,11 @@ impl SessionPlan {
                 stall: between(rng, 400, 3_000),
             });
         }
-        Self::made(rng, longest_wait, throttles, end)
+        let mut session = Self::made(rng, longest_wait, throttles, end);
+        if session.device == STUCK_DEVICE {
+            session.throttles.clear();
+        }
+        session
     }
 
     fn made(rng: &mut StdRng, longest_wait: Duration, throttles: Vec<Throttle>, end: End) -> Self {
@@ -124,31 +129,38 @@ impl SessionPlan {
 impl Plan {
     /// The script of a test: `viewers` for `duration_s`, with `stalls_per_viewer` slow spells
     /// each. The first `bad_starts` viewers fail to start once and the next `bad_starts` give up
-    /// once; all of these then press Play again.
+    /// once; all of these then press Play again. The next `bad_starts` fail when others leave.
     pub fn scripted(settings: &Settings) -> Self {
         let mut rng = StdRng::seed_from_u64(settings.seed);
         let arrive = Duration::from_secs(u64::from(settings.arrive_s));
         let stay_ms = u64::from(settings.stay_s()) * 1_000;
+        let stay = Duration::from_millis(stay_ms);
         let viewers = (0..settings.viewers).map(|number| {
-            let mut sessions = Vec::new();
-            if number < settings.bad_starts {
-                sessions.push(SessionPlan::made(&mut rng, arrive, vec![], End::StartFails));
-            } else if number < settings.bad_starts.saturating_mul(2) {
-                let give_up = End::GivesUp(between(&mut rng, 1_500, 5_000));
-                sessions.push(SessionPlan::made(&mut rng, arrive, vec![], give_up));
+            let (mut sessions, mut end) = (Vec::new(), End::Leaves(stay));
+            match number.checked_div(settings.bad_starts) {
+                Some(0) => {
+                    sessions.push(SessionPlan::made(&mut rng, arrive, vec![], End::StartFails));
+                }
+                Some(1) => {
+                    let give_up = End::GivesUp(between(&mut rng, 1_500, 5_000));
+                    sessions.push(SessionPlan::made(&mut rng, arrive, vec![], give_up));
+                }
+                Some(2) => end = End::Fails(stay),
+                _ => {}
             }
-            // Slow spells in equal slots of the stay, so that each can empty the buffer.
+            // Slow spells in equal slots of the stay, so that each can empty the buffer; in a slot
+            // that just has time for it, at once.
             let count = u64::from(settings.stalls_per_viewer);
             let slot = stay_ms / count.max(1);
+            let latest = (slot / 4).min(slot.saturating_sub(u64::from(STALL_S) * 1_000));
             let throttles = (0..count)
                 .map(|n| Throttle {
-                    after: Duration::from_millis(n * slot + 2_000) + between(&mut rng, 0, slot / 4),
+                    after: Duration::from_millis(n * slot + 2_000) + between(&mut rng, 0, latest),
                     stall: between(&mut rng, 300, 2_500),
                 })
                 .collect();
-            let leave = End::Leaves(Duration::from_millis(stay_ms));
             let wait = if sessions.is_empty() { arrive } else { Duration::from_secs(1) };
-            sessions.push(SessionPlan::made(&mut rng, wait, throttles, leave));
+            sessions.push(SessionPlan::made(&mut rng, wait, throttles, end));
             sessions
         });
         Self { viewers: viewers.collect() }
@@ -173,6 +185,16 @@ mod tests {
         let all: Vec<_> = plan.viewers.iter().flatten().collect();
         assert_eq!(all.iter().filter(|s| s.end == End::StartFails).count(), 20);
         assert_eq!(all.iter().filter(|s| matches!(s.end, End::GivesUp(_))).count(), 20);
+        assert_eq!(all.iter().filter(|s| matches!(s.end, End::Fails(_))).count(), 20);
         assert_eq!(all.iter().map(|s| s.throttles.len()).sum::<usize>(), 400);
+    }
+
+    #[test]
+    fn the_model_that_a_fault_breaks_has_no_other_reason_to_stall() {
+        let mut rng = StdRng::seed_from_u64(1);
+        let any = (0..10_000).map(|_| SessionPlan::any(&mut rng, Duration::ZERO));
+        let (broken, others): (Vec<_>, Vec<_>) = any.partition(|one| one.device == STUCK_DEVICE);
+        assert!(broken.len() > 500 && broken.iter().all(|one| one.throttles.is_empty()));
+        assert!(others.iter().any(|one| !one.throttles.is_empty()));
     }
 }

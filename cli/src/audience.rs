@@ -21,7 +21,7 @@ pub(crate) struct AudienceArgs {
     /// Seconds to run a script; without it the audience goes on until stopped.
     #[arg(long)]
     duration: Option<u32>,
-    /// In a script: this many start failures and as many exits before start.
+    /// In a script: this many start failures, as many exits before start and as many failures.
     #[arg(long)]
     bad_starts: Option<u32>,
     /// In a script: stalls per viewer.

@@ -64,7 +64,7 @@ struct Run {
     hit: f64,
     /// When viewers had recovered for good.
     recovered_s: Option<f64>,
-    /// They recovered only after the fault was switched off.
+    /// They had not recovered for good when the fault was switched off.
     after_off: bool,
 }
 
@@ -144,7 +144,7 @@ async fn once(
         // The fault may be on although no answer came.
         Err(error) => Err(error),
     };
-    let was_healthy = watch.healthy_since.is_some();
+    let was_healthy = watch.recovered();
     turn_off(looker, switch).await.with_context(|| {
         format!("{name} may still be on: switch it off on the Pipeline page, or stop `up`")
     })?;

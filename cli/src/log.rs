@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 use tallylight_eventlog::disk::{DiskLog, DiskSettings, SEGMENT_BYTES};
 use tallylight_eventlog::kafka::{Kafka, KafkaSettings};
-use tallylight_eventlog::{EventLog, LogError, TopicSettings};
+use tallylight_eventlog::{EventLog, LogError, Shards, TopicSettings};
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::record;
 use tokio_util::sync::CancellationToken;
@@ -158,10 +158,30 @@ pub(crate) async fn kafka(
     clock: &Arc<dyn Clock>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Arc<Kafka>> {
+    patiently(settings, stop, async || Kafka::open(settings.kafka(), Arc::clone(clock)).await).await
+}
+
+/// Opens the log in Kafka with all its shards, and waits likewise.
+pub(crate) async fn whole_kafka(
+    settings: &LogSettings,
+    clock: &Arc<dyn Clock>,
+    stop: &CancellationToken,
+) -> anyhow::Result<(Arc<Kafka>, Shards)> {
+    let kafka = kafka(settings, clock, stop).await?;
+    let shards = patiently(settings, stop, async || kafka.all().await).await?;
+    Ok((kafka, shards))
+}
+
+/// Repeats a step of opening the log until the brokers answer, or until `stop`.
+async fn patiently<T>(
+    settings: &LogSettings,
+    stop: &CancellationToken,
+    open: impl AsyncFn() -> Result<T, LogError>,
+) -> anyhow::Result<T> {
     let mut said = String::new();
     loop {
-        match Kafka::open(settings.kafka(), Arc::clone(clock)).await {
-            Ok(log) => return Ok(log),
+        match open().await {
+            Ok(opened) => return Ok(opened),
             Err(LogError::Unavailable(why)) => {
                 if said != why {
                     tracing::warn!(why, "waiting for Kafka; trying again each second");

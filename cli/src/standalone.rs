@@ -11,12 +11,9 @@ mod waiting;
 use std::sync::Arc;
 
 use anyhow::bail;
-use axum::Router;
 use prometheus_client::registry::Registry;
-use tallylight_eventlog::kafka::Kafka;
 use tallylight_schemas::clock::{Clock, WallClock};
 use tallylight_schemas::record::EVENTS;
-use tallylight_serve::Server;
 use tallylight_store::history::History;
 use tallylight_stream_processor::Metrics;
 use tokio_util::sync::CancellationToken;
@@ -26,13 +23,6 @@ use self::shards::ShardRunner;
 use crate::log::{self, LogKind};
 use crate::settings::Settings;
 use crate::shutdown;
-
-/// What every service needs once its log is open.
-struct Started {
-    stop: CancellationToken,
-    clock: Arc<dyn Clock>,
-    kafka: Arc<Kafka>,
-}
 
 /// The disk log has one owner, the data process.
 fn refuse_disk_log(settings: &Settings, service: &str) -> anyhow::Result<()> {
@@ -45,22 +35,15 @@ fn refuse_disk_log(settings: &Settings, service: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Opens the log. Until a broker answers, `server` answers requests with `waiting`.
-async fn start(settings: &Settings, server: &Server, waiting: Router) -> anyhow::Result<Started> {
-    let stop = shutdown::on_signal()?;
-    let clock: Arc<dyn Clock> = Arc::new(WallClock);
-    let opened = log::kafka(&settings.log, &clock, &stop);
-    let kafka = server.serve_while(waiting, opened).await?;
-    Ok(Started { stop, clock, kafka })
-}
-
 /// Runs the collector alone. Any number of them may run.
 pub(crate) async fn collector(settings: Settings) -> anyhow::Result<()> {
     refuse_disk_log(&settings, "collector")?;
     let server = tallylight_collector::listen(&settings.collector).await?;
     let waiting = waiting::router().layer(tallylight_collector::cors());
-    let Started { stop, clock, kafka } = start(&settings, &server, waiting).await?;
-    let log = kafka.all().await?;
+    let stop = shutdown::on_signal()?;
+    let clock: Arc<dyn Clock> = Arc::new(WallClock);
+    let opened = log::whole_kafka(&settings.log, &clock, &stop);
+    let (_, log) = server.serve_while(waiting, opened).await?;
     let parts = tallylight_collector::Parts { log: log.clone(), clock };
     let collector = tallylight_collector::build_on(server, settings.collector, parts)?;
     collector.run(stop).await?;
@@ -73,7 +56,12 @@ pub(crate) async fn collector(settings: Settings) -> anyhow::Result<()> {
 pub(crate) async fn processor(settings: Settings) -> anyhow::Result<()> {
     refuse_disk_log(&settings, "processor")?;
     let server = processor_api::bind(settings.processor_listen).await?;
-    let Started { stop, clock, kafka } = start(&settings, &server, waiting::router()).await?;
+    let stop = shutdown::on_signal()?;
+    let clock: Arc<dyn Clock> = Arc::new(WallClock);
+    let opened = log::kafka(&settings.log, &clock, &stop);
+    let kafka = server.serve_while(waiting::router(), opened).await?;
+    // Without these threads no shard can be opened, and another process should have them.
+    crate::processor::writers()?;
     let mut group = kafka.join(EVENTS, &format!("http://{}", settings.processor_listen))?;
     let metrics = Metrics::default();
     let mut shards = ShardRunner::new(settings, kafka, clock, metrics.clone())?;
@@ -107,9 +95,11 @@ pub(crate) async fn processor(settings: Settings) -> anyhow::Result<()> {
 pub(crate) async fn dashboard(settings: Settings) -> anyhow::Result<()> {
     refuse_disk_log(&settings, "dashboard")?;
     let server = tallylight_dashboard::listen(&settings.dashboard).await?;
-    let Started { stop, clock, kafka } = start(&settings, &server, waiting::router()).await?;
+    let stop = shutdown::on_signal()?;
+    let clock: Arc<dyn Clock> = Arc::new(WallClock);
+    let opened = log::whole_kafka(&settings.log, &clock, &stop);
+    let (kafka, log) = server.serve_while(waiting::router(), opened).await?;
     let history = History::open_read_only(&settings.data_dir.join("history")).await?;
-    let log = kafka.all().await?;
     let processors = Arc::new(RemoteProcessors::new(kafka)?);
     let parts = tallylight_dashboard::Parts {
         log: log.clone(),

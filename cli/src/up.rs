@@ -166,24 +166,27 @@ fn stages_of(global: &Global, settings: &Settings, args: &UpArgs) -> Vec<Vec<Chi
     if !settings.has_media() {
         return vec![data, vec![plain("steering")]];
     }
+    // Values of settings follow a `=`, as they may begin with a dash.
     let ladder = ladder::of(args, settings).as_str();
     let source = args.source.map(|source| ["--source", source.as_str()]);
     let encoders = settings.pipelines.iter().map(|pipeline| {
-        let mut command = vec!["encoder", "--pipeline", pipeline.as_str(), "--ladder", ladder];
+        let named = format!("--pipeline={pipeline}");
+        let mut command = vec!["encoder", &named, "--ladder", ladder];
         command.extend(source.iter().flatten());
         child(&format!("encoder-{}", pipeline.to_lowercase()), &command)
     });
     let edges = settings
         .edges
         .keys()
-        .map(|name| child(&format!("edge-{name}"), &["edge", "--name", name.as_str()]));
+        .map(|name| child(&format!("edge-{name}"), &["edge", &format!("--name={name}")]));
     let media = encoders.chain(edges).chain([plain("steering")]).collect();
     let mut stages = vec![data, vec![plain("origin")], media];
     if settings.audience.viewers > 0 {
         let viewers = settings.audience.viewers.to_string();
-        let ledger = settings.audience.ledger.as_ref().map(|ledger| ledger.display().to_string());
+        let ledger = settings.audience.ledger.as_ref();
+        let ledger = ledger.map(|ledger| format!("--ledger={}", ledger.display()));
         let mut command = vec!["audience", "--viewers", viewers.as_str()];
-        command.extend(ledger.iter().flat_map(|ledger| ["--ledger", ledger.as_str()]));
+        command.extend(ledger.as_deref());
         stages.push(vec![child("audience", &command)]);
     }
     stages

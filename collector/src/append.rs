@@ -134,7 +134,8 @@ impl Queue {
             return Err(NoRoom::Full);
         }
         self.metrics.queue_records.set(state.shares.records());
-        Ok((Reservation { queue: self.clone(), caller: caller.clone(), records, bytes }, standing))
+        let (queue, caller) = (self.clone(), caller.clone());
+        Ok((Reservation { queue, caller, records, bytes, charged: 0 }, standing))
     }
 
     /// Lends a set for decoding the body that `room` was reserved for. A set never holds more bytes

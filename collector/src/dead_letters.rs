@@ -57,6 +57,18 @@ impl DeadLetters {
         *kept += u32::from(takes);
         takes
     }
+
+    /// Gives back what a dead letter of that time was charged that the log did not take.
+    pub(crate) fn refund(&self, tenant: &str, reason: &str, at_us: i64) {
+        let mut today = self.today.lock();
+        if at_us.div_euclid(DAY_US) != today.day {
+            return;
+        }
+        let of_tenant = today.kept.get_mut(tenant).into_iter().flatten();
+        for (_, kept) in of_tenant.filter(|(of, _)| of.as_str() == reason) {
+            *kept = kept.saturating_sub(1);
+        }
+    }
 }
 
 impl Context<'_> {

@@ -52,6 +52,8 @@ pub struct Tally {
     /// How many of the accepted records are metric points, on whichever route they came: the
     /// processor books their fate under that source.
     points: u64,
+    /// Bytes of the accepted records and of those that they reported.
+    held: usize,
 }
 
 impl Tally {
@@ -81,6 +83,11 @@ impl Tally {
         self.dropped_keys += u64::from(dropped_keys);
     }
 
+    /// Counts bytes that came with a record that is stored.
+    pub fn hold(&mut self, bytes: usize) {
+        self.held = self.held.saturating_add(bytes);
+    }
+
     /// Counts a record accepted as a metric point.
     pub fn accept_point(&mut self) {
         self.accept(0, 0);
@@ -104,9 +111,15 @@ impl Tally {
         self.accepted() + accepted.map(|(_, events)| events).sum::<u64>()
     }
 
+    /// Bytes that came with the stored records, except for metric points.
+    pub fn held(&self) -> usize {
+        self.held
+    }
+
     /// Records that were decoded, accepted or not.
     pub fn read(&self) -> u64 {
-        let read = self.counts.iter().filter(|((fate, _), _)| *fate != Fate::Shed);
+        let is_read = |fate: Fate, reason: Reason| fate != Fate::Shed && reason != Reason::TooMany;
+        let read = self.counts.iter().filter(|((fate, reason), _)| is_read(*fate, *reason));
         read.map(|(_, events)| events).sum()
     }
 
@@ -142,14 +155,20 @@ fn count<K: PartialEq>(counts: &mut Vec<(K, u64)>, key: K, events: u64) {
 /// Fates of many requests, to be stored by the next commit. Its size is bounded by
 /// tenants × sources × reasons.
 #[derive(Debug, Clone, Default)]
-pub struct Ledger(FxHashMap<(Arc<str>, Source, Fate, Reason), u64>);
+pub struct Ledger {
+    counts: FxHashMap<(Arc<str>, Source, Fate, Reason), u64>,
+    /// Values dropped from accepted records; not stored.
+    pub dropped_values: u64,
+    /// Keys, likewise.
+    pub dropped_keys: u64,
+}
 
 impl Ledger {
     /// Adds a request.
     pub fn add(&mut self, tenant: &Arc<str>, source: Source, tally: &Tally) {
         let mut book = |source, fate, reason, events| {
             if events > 0 {
-                *self.0.entry((tenant.clone(), source, fate, reason)).or_default() += events;
+                *self.counts.entry((tenant.clone(), source, fate, reason)).or_default() += events;
             }
         };
         for ((fate, reason), events) in &tally.counts {
@@ -160,23 +179,27 @@ impl Ledger {
         for ((of, fate, reason), events) in &tally.beside {
             book(*of, *fate, *reason, *events);
         }
+        self.dropped_values += tally.dropped_values;
+        self.dropped_keys += tally.dropped_keys;
     }
 
     /// Adds all of `other`.
     pub fn merge(&mut self, other: Ledger) {
-        for (key, events) in other.0 {
-            *self.0.entry(key).or_default() += events;
+        for (key, events) in other.counts {
+            *self.counts.entry(key).or_default() += events;
         }
+        self.dropped_values += other.dropped_values;
+        self.dropped_keys += other.dropped_keys;
     }
 
     /// Whether nothing was counted.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.counts.is_empty()
     }
 
     /// Calls `each` with every count.
     pub fn for_each(&self, mut each: impl FnMut(Source, Fate, Reason, u64)) {
-        for ((_, source, fate, reason), events) in &self.0 {
+        for ((_, source, fate, reason), events) in &self.counts {
             each(*source, *fate, *reason, *events);
         }
     }
@@ -184,7 +207,7 @@ impl Ledger {
     /// The rows to store, sorted so that equal ledgers store equal bytes.
     pub fn rows(&self) -> Vec<FateCount> {
         let mut rows: Vec<FateCount> = self
-            .0
+            .counts
             .iter()
             .map(|((tenant, source, fate, reason), events)| FateCount {
                 tenant: tenant.to_string(),

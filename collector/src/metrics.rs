@@ -59,10 +59,8 @@ pub struct Metrics {
     refusals: Family<RefusalLabels, Counter>,
     unread: Family<UnreadLabels, Counter>,
     letters: Family<LetterLabels, Counter>,
-    /// Values dropped from accepted records.
-    pub dropped_values: Counter,
-    /// Keys dropped from accepted records.
-    pub dropped_keys: Counter,
+    dropped_values: Counter,
+    dropped_keys: Counter,
     /// Seconds from the start of an append until it was durable.
     pub append_seconds: Histogram,
     /// Appends that failed.
@@ -124,8 +122,10 @@ impl Metrics {
         registry.register("connections", "Open connections", self.connections.clone());
     }
 
-    /// Counts the records of a ledger.
+    /// Counts the records of a ledger, and what was dropped from them.
     pub fn count_fates(&self, ledger: &Ledger) {
+        self.dropped_values.inc_by(ledger.dropped_values);
+        self.dropped_keys.inc_by(ledger.dropped_keys);
         ledger.for_each(|source, fate, reason, events| {
             let (fate, reason, source) = (fate.as_str(), reason.as_str(), source.as_str());
             self.events.get_or_create(&FateLabels { fate, reason, source }).inc_by(events);

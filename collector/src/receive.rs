@@ -55,7 +55,7 @@ pub struct Collector {
     /// The quotas of single sessions.
     pub talkers: Talkers,
     /// Keeps rejected records.
-    pub letters: DeadLetters,
+    pub letters: Arc<DeadLetters>,
     /// Where decoded rows wait for their commit.
     pub queue: Arc<Queue>,
     /// Counters for Prometheus.

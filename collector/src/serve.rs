@@ -85,12 +85,14 @@ pub fn build_on(server: Server, settings: Settings, parts: Parts) -> Result<Serv
     let server = server.counting(metrics.connections.clone());
     let queue = Arc::new(Queue::new(&settings, metrics.clone()));
     let healthy = Arc::new(AtomicBool::new(true));
-    let committer = Committer::new(queue.clone(), parts.log, metrics.clone(), healthy.clone());
+    let letters = Arc::new(DeadLetters::new(settings.dead_letters_per_day, metrics.clone()));
+    let committer =
+        Committer::new(queue.clone(), parts.log, letters.clone(), metrics.clone(), healthy.clone());
     let collector = Collector {
         admission: Admission::new(&settings),
         enricher: Enricher::new(&settings.enrich),
         talkers: Talkers::new(settings.session_records_per_s),
-        letters: DeadLetters::new(settings.dead_letters_per_day, metrics.clone()),
+        letters,
         queue,
         metrics,
         clock: parts.clock,

@@ -15,6 +15,7 @@ use axum::http::Request;
 use tallylight_collector::Settings;
 use tallylight_collector::dead_letters::PER_FLUSH;
 use tallylight_collector::settings::Tenant;
+use tallylight_eventlog::LogError;
 use tallylight_schemas::dead::{DeadLetter, KEPT_BYTES};
 use tallylight_schemas::fates::{Fate, Reason};
 use tallylight_schemas::ipc::{STREAM_MEDIA_TYPE, decode_all};
@@ -32,6 +33,13 @@ async fn counted(world: &World, end: &str) -> u64 {
     let name = format!("tallylight_collector_dead_letters_total{{end=\"{end}\"}} ");
     let line = text.lines().find_map(|line| line.strip_prefix(&name));
     line.map_or(0, |count| count.parse().unwrap())
+}
+
+/// Kept, dropped, over their quota.
+async fn ends(world: &World) -> [u64; 3] {
+    let [kept, dropped, over_quota] =
+        ["kept", "dropped", "over_quota"].map(|end| counted(world, end));
+    [kept.await, dropped.await, over_quota.await]
 }
 
 async fn cmcd(world: &World, key: &str, lines: &[String]) -> Answer {
@@ -109,14 +117,24 @@ async fn a_flood_of_rejected_records_is_counted_and_not_kept() {
     let per_part = parts(&world.log.entries().await, Kind::DeadLetters);
     let per_part = per_part.iter().map(|part| decode_all::<DeadLetter>(&part.payload).unwrap());
     assert_eq!(per_part.map(|letters| letters.len()).max(), Some(PER_FLUSH));
-    let ends = [
-        counted(&world, "kept").await,
-        counted(&world, "dropped").await,
-        counted(&world, "over_quota").await,
-    ];
-    assert_eq!(ends, [21, 24, 76]);
+    assert_eq!(ends(&world).await, [21, 24, 76]);
     // The ledger counts all of them.
     assert_eq!(world.log.fates().await[&(Fate::Rejected, Reason::NoSid)], 121);
+}
+
+#[tokio::test]
+async fn what_the_log_does_not_take_is_no_dead_letter_of_the_day() {
+    let world = World::with(Settings { dead_letters_per_day: 20, ..Settings::default() }).await;
+    *world.log.fault.lock().unwrap() = Some(LogError::Unavailable);
+    for _ in 0..5 {
+        assert_eq!(cmcd(&world, "demo", &garbage(10)).await.status, 503);
+    }
+    *world.log.fault.lock().unwrap() = None;
+    for _ in 0..3 {
+        cmcd(&world, "demo", &garbage(10)).await.check();
+    }
+    assert_eq!(letters(&world).await.len(), 20);
+    assert_eq!(ends(&world).await, [20, 50, 10]);
 }
 
 #[tokio::test]

@@ -10,8 +10,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use axum::body::Body;
-use axum::http::{Method, Request};
+use axum::http::{HeaderName, Method, Request};
 use serde_json::Value;
+use tallylight_collector::Settings;
+use tallylight_collector::settings::Tenant;
+use tallylight_schemas::cmcd::{Key, Unit};
 use world::World;
 
 async fn get(world: &World, path: &str) -> Value {
@@ -79,6 +82,27 @@ async fn one_event_is_accepted_as_documented() {
 }
 
 #[tokio::test]
+async fn every_bitrate_and_time_of_an_event_names_its_unit() {
+    let world = World::start().await;
+    let schema = get(&world, "/v1/events/schema.json").await;
+    let names = |event: usize, name: &str, unit: &str| {
+        let about = schema["oneOf"][event]["properties"][name]["description"].as_str().unwrap();
+        assert!(about.contains(unit), "{name}: {about}");
+    };
+    for key in Key::ALL {
+        let unit = match key.unit() {
+            Unit::Kbps => " kbps",
+            Unit::Ms | Unit::SignedMs | Unit::Time => " ms",
+            Unit::Count | Unit::Chars(_) | Unit::Plain => "",
+        };
+        names(0, key.name(), unit);
+    }
+    for (name, unit) in [("ts", " Unix µs"), ("late_us", " µs"), ("capacity_kbps", " kbps")] {
+        names(1, name, unit);
+    }
+}
+
+#[tokio::test]
 async fn an_address_or_headers_that_are_too_long_are_documented_everywhere() {
     let world = World::start().await;
     let document = get(&world, "/v1/openapi.json").await;
@@ -87,6 +111,36 @@ async fn an_address_or_headers_that_are_too_long_are_documented_everywhere() {
             for status in ["414", "431"] {
                 assert!(operation["responses"][status].is_object(), "{method} {path} {status}");
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_an_answer_says_in_headers_is_documented() {
+    let quota = Tenant { records_per_s: Some(1), ..Tenant::default() };
+    let tenants = [("demo".to_owned(), quota)].into();
+    let world = World::with(Settings { tenants, ..Settings::default() }).await;
+    let document = get(&world, "/v1/openapi.json").await;
+    let events = [r#"{"type":"player","sid":"a","e":"t","ts":1795000000000}"#; 20].join("\n");
+    let refused = vec!["retry-after", "tallylight-fates", "tallylight-pace"];
+    // The second request of events meets a quota that the first has spent.
+    for (path, body, status, expected) in [
+        ("/v1/metrics", "{}", "200", vec!["tallylight-fates"]),
+        ("/v1/events", events.as_str(), "204", vec!["tallylight-fates"]),
+        ("/v1/events", events.as_str(), "429", refused),
+    ] {
+        let answer = world.post(path, "application/json", body.to_owned()).await;
+        assert_eq!(answer.status.as_str(), status, "{path}: {answer:?}");
+        let ours = |name: &&str| name.starts_with("tallylight-") || *name == "retry-after";
+        let mut sent: Vec<&str> =
+            answer.headers.keys().map(HeaderName::as_str).filter(ours).collect();
+        sent.sort_unstable();
+        assert_eq!(sent, expected, "{path}: {answer:?}");
+        let headers = &document["paths"][path]["post"]["responses"][status]["headers"];
+        let documented: Vec<String> =
+            headers.as_object().unwrap().keys().map(|name| name.to_lowercase()).collect();
+        for name in sent {
+            assert!(documented.iter().any(|known| known == name), "{path} {status}: {name}");
         }
     }
 }

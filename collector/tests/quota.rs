@@ -1,5 +1,6 @@
 //! Quotas over HTTP: only a tenant or key whose quota is spent is asked to wait, and rejected
-//! records count, too. Nor do a tenant's stalled bodies keep others from the memory for bodies.
+//! records count, too. Nor do a tenant's stalled bodies keep others from the memory for bodies, or
+//! its long records from the log.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[path = "support/world.rs"]
@@ -14,13 +15,18 @@ use axum::body::Body;
 use axum::http::Request;
 use bytes::Bytes;
 use futures::StreamExt;
+use futures::future::{join_all, join4};
 use futures::stream::once;
+use rand::SeedableRng;
+use rand::distr::{Alphanumeric, SampleString};
+use rand::rngs::StdRng;
 use tallylight_collector::Settings;
 use tallylight_collector::settings::Tenant;
+use tallylight_eventlog::{LogError, MAX_ENTRY_BYTES};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 use world::{Answer, NOW, World};
 
@@ -36,8 +42,16 @@ fn settings() -> Settings {
 
 async fn post(world: &World, key: &str, line: impl Fn(usize) -> String) -> Answer {
     let body: Vec<String> = (0..BATCH).map(line).collect();
+    post_body(world, key, body.join("\n")).await
+}
+
+async fn post_body(world: &World, key: &str, body: String) -> Answer {
     let request = Request::post(format!("/v1/cmcd?k={key}"));
-    world.send(request.body(Body::from(body.join("\n"))).unwrap()).await
+    world.send(request.body(Body::from(body)).unwrap()).await
+}
+
+async fn metrics(world: &World) -> String {
+    world.send(Request::get("/metrics").body(Body::empty()).unwrap()).await.body
 }
 
 fn start(n: usize) -> String {
@@ -90,6 +104,35 @@ async fn rejected_records_spend_the_quota_as_well() {
     assert_eq!(post(&world, "other", garbage).await.fates()["rejected;no_sid"], BATCH as u64);
 }
 
+#[tokio::test]
+async fn records_that_are_not_read_spend_no_quota() {
+    let quotas = [("web".to_owned(), 50)].into();
+    let limits = Settings { request_records: 100, key_records_per_s: quotas, ..settings() };
+    let world = World::with(limits).await;
+    let answer = post_body(&world, "web", "x\n".repeat(100_000)).await;
+    assert_eq!(answer.fates()["rejected;too_many"], 99_900, "{answer:?}");
+    let starts: Vec<String> = (0..10).map(start).collect();
+    let answer = post_body(&world, "web", starts.join("\n")).await;
+    assert_eq!(answer.header("tallylight-fates"), "accepted=10");
+}
+
+#[tokio::test]
+async fn records_that_the_log_does_not_take_spend_no_quota_and_lose_nothing() {
+    let quota = Tenant { records_per_s: Some(50), ..Tenant::default() };
+    let world = World::with(Settings { tenants: [("a".into(), quota)].into(), ..settings() }).await;
+    let spoiled = |n| format!("{},bl=\"x\"", start(n));
+    *world.log.fault.lock().unwrap() = Some(LogError::Unavailable);
+    for _ in 0..5 {
+        assert_eq!(post(&world, "web", spoiled).await.status, 503);
+    }
+    *world.log.fault.lock().unwrap() = None;
+    let answer = post(&world, "web", spoiled).await;
+    assert_eq!(answer.header("tallylight-fates"), format!("accepted={BATCH}"));
+    let dropped = format!("tallylight_collector_dropped_values_total {BATCH}\n");
+    let metrics = metrics(&world).await;
+    assert!(metrics.contains(&dropped), "{metrics}");
+}
+
 /// The answer to a head whose body never comes.
 async fn answer_without_a_body(world: &World, path: &str, headers: &str) -> String {
     let addr = world.url.strip_prefix("http://").unwrap();
@@ -139,7 +182,7 @@ async fn a_large_body_beyond_a_spent_quota_is_refused_before_it_arrives() {
         assert!(!answer.contains("\r\ntallylight-fates: "), "the number is unknown: {answer}");
     }
     asks_to_wait(&post(&world, "web", start).await);
-    let metrics = world.send(Request::get("/metrics").body(Body::empty()).unwrap()).await.body;
+    let metrics = metrics(&world).await;
     let counted = format!("tallylight_collector_unread_total{{cause=\"quota\"}} {}", unread.len());
     assert!(metrics.contains(&counted), "{metrics}");
     let other = world.send(all("other").unwrap()).await;
@@ -186,13 +229,58 @@ async fn bodies_that_stall_take_no_memory_from_others_nor_from_small_ones() {
         }
     }
     assert!(stalled.len() > 16, "a lone tenant gets more than a quarter: {}", stalled.len());
-    let metrics = world.send(Request::get("/metrics").body(Body::empty()).unwrap()).await.body;
+    let metrics = metrics(&world).await;
     let refused = 64 - stalled.len();
     let counted = format!("tallylight_collector_unread_total{{cause=\"memory\"}} {refused}");
     assert!(metrics.contains(&counted), "{metrics}");
     for (key, body) in [("other", start(1)), ("other", full_body()), ("web", start(1))] {
-        let request = Request::post(format!("/v1/cmcd?k={key}"));
-        let answer = world.send(request.body(Body::from(body)).unwrap()).await;
+        let answer = post_body(&world, key, body).await;
         assert_eq!(answer.status, 204, "{key}: {answer:?}");
+    }
+}
+
+/// Long records, and many more that are short and rejected.
+fn long_beside_short(long: usize) -> String {
+    let mut rng = StdRng::seed_from_u64(7);
+    // Text that the log cannot compress.
+    let mut text = || Alphanumeric.sample_string(&mut rng, 4_000);
+    let line = |n| format!("cs=\"{}\",{},url=\"{}\"\n", text(), start(n), text());
+    (0..long).map(line).collect::<String>() + &"x\n".repeat(10_000 - long)
+}
+
+#[tokio::test]
+async fn long_records_beside_short_ones_cost_no_other_tenant_its_commit() {
+    let world = World::with(settings()).await;
+    let (bodies, long) = (18, 120);
+    let body = long_beside_short(long);
+    world.log.hold();
+    let first = post_body(&world, "other", start(0));
+    // The commit of the first is under way then, and all others gather behind it.
+    let later = async |number: usize, key: &str, body: String| {
+        sleep(Duration::from_millis(50 + 100 * number as u64)).await;
+        post_body(&world, key, body).await
+    };
+    let flood = join_all((0..bodies).map(|number| later(number, "web", body.clone())));
+    let last = later(bodies, "other", start(1));
+    let release = async {
+        let all = format!("tallylight_collector_queue_records {}\n", bodies * long + 2);
+        let queued = async {
+            while !metrics(&world).await.contains(&all) {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(Duration::from_secs(20), queued).await.expect("all wait for the log");
+        world.log.release();
+    };
+    let (first, last, flood, ()) = join4(first, last, flood, release).await;
+    for answer in [first, last] {
+        assert_eq!(answer.header("tallylight-fates"), "accepted=1", "{answer:?}");
+    }
+    for answer in flood {
+        assert_eq!(answer.fates()["accepted"], long as u64, "{answer:?}");
+    }
+    for entry in world.log.entries().await {
+        let bytes: usize = entry.parts.iter().map(|part| part.payload.len()).sum();
+        assert!(bytes <= MAX_ENTRY_BYTES / 2, "{bytes} bytes");
     }
 }

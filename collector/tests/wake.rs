@@ -11,6 +11,7 @@ use rand::{Rng, SeedableRng};
 use tallylight_collector::Settings;
 use tallylight_collector::admit::Caller;
 use tallylight_collector::append::{Committer, Outcome, Queue, Reservation, Set};
+use tallylight_collector::dead_letters::DeadLetters;
 use tallylight_collector::fates::{Source, Tally};
 use tallylight_eventlog::memory::MemoryLog;
 use tallylight_eventlog::{EventLog, TopicSettings};
@@ -44,8 +45,10 @@ impl Pipeline {
         let log = Arc::new(MemoryLog::new(vec![TopicSettings::new(EVENTS, 1 << 30)], clock));
         let metrics = Arc::new(Default::default());
         let queue = Arc::new(Queue::new(&settings, Arc::clone(&metrics)));
+        let letters = Arc::new(DeadLetters::new(0, Arc::clone(&metrics)));
         let healthy = Arc::new(AtomicBool::new(true));
-        let committer = Committer::new(queue.clone(), log.clone().into(), metrics, healthy);
+        let committer =
+            Committer::new(queue.clone(), log.clone().into(), letters, metrics, healthy);
         let stop = CancellationToken::new();
         tokio::spawn(committer.run(stop.clone()));
         let caller = Caller { tenant: "demo".into(), key: 0 };

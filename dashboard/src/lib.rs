@@ -85,7 +85,7 @@ pub enum Error {
          ca-certificates, or name a file of certificates in SSL_CERT_FILE"
     )]
     Trust(std::io::Error),
-    /// A task of the dashboard ended without being stopped; a bug.
+    /// A task of the dashboard ended without being stopped: a bug, or its topic has become shorter.
     #[error("dashboard: {0}")]
     Internal(#[from] TaskEnded),
 }

@@ -1,6 +1,6 @@
 //! The pages embedded in the binary: one app, whose paths all answer with its `index.html`.
 
-use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 
@@ -19,7 +19,7 @@ const POLICY: &str = "default-src 'self'; script-src 'self'; \
     object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
 
 /// Everything that no other route answers.
-pub(crate) async fn page(method: Method, uri: Uri) -> Response {
+pub(crate) async fn page(method: Method, uri: Uri, asked: HeaderMap) -> Response {
     let path = uri.path();
     if path.starts_with("/v1/") {
         return problem::not_found(path).into_response();
@@ -31,20 +31,27 @@ pub(crate) async fn page(method: Method, uri: Uri) -> Response {
         return ([(header::ALLOW, "GET, HEAD")], problem).into_response();
     }
     let name = path.trim_start_matches('/');
-    match Dist::get(name) {
-        Some(file) => answer(name, file),
-        // A path without a suffix is a route of the app; any other path names a missing file.
-        None if !name.rsplit('/').next().is_some_and(|last| last.contains('.')) => {
-            match Dist::get("index.html") {
-                Some(file) => answer("index.html", file),
-                None => problem::not_found(path).into_response(),
-            }
-        }
-        None => problem::not_found(path).into_response(),
-    }
+    // A path without a suffix is a route of the app; any other path names a missing file.
+    let is_route = !name.rsplit('/').next().is_some_and(|last| last.contains('.'));
+    let routed = if is_route && Dist::get(name).is_none() { "index.html" } else { name };
+    answer(routed, accepts_gzip(&asked)).unwrap_or_else(|| problem::not_found(path).into_response())
 }
 
-fn answer(name: &str, file: rust_embed::EmbeddedFile) -> Response {
+fn accepts_gzip(asked: &HeaderMap) -> bool {
+    let all = asked.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    all.flat_map(|value| value.split(',')).any(|one| {
+        let (name, weight) = one.split_once(';').unwrap_or((one, ""));
+        let weight = weight.trim().strip_prefix("q=").and_then(|q| q.parse().ok());
+        name.trim().eq_ignore_ascii_case("gzip") && weight.unwrap_or(1.0_f32) > 0.0
+    })
+}
+
+/// The file, in the compressed form that `scripts/web.sh` puts beside it if that is `accepted`.
+fn answer(name: &str, accepted: bool) -> Option<Response> {
+    let packed = Dist::get(&format!("{name}.gz"));
+    let (varies, packed) = (packed.is_some(), packed.filter(|_| accepted));
+    let is_packed = packed.is_some();
+    let file = packed.or_else(|| Dist::get(name))?;
     let guess = mime_guess::from_path(name).first_or_octet_stream();
     let mut kind = guess.essence_str().to_owned();
     if guess.type_() == "text" || kind == "application/json" {
@@ -61,6 +68,12 @@ fn answer(name: &str, file: rust_embed::EmbeddedFile) -> Response {
     if let Ok(kind) = HeaderValue::try_from(kind) {
         headers.insert(header::CONTENT_TYPE, kind);
     }
+    if varies {
+        headers.insert(header::VARY, HeaderValue::from_name(header::ACCEPT_ENCODING));
+    }
+    if is_packed {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
     for (name, value) in [
         (header::CACHE_CONTROL, cache),
         (header::CONTENT_SECURITY_POLICY, POLICY),
@@ -69,5 +82,5 @@ fn answer(name: &str, file: rust_embed::EmbeddedFile) -> Response {
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    response
+    Some(response)
 }

@@ -1,5 +1,5 @@
 //! `GET /v1/tail`: records as they arrive, filtered by a condition (docs/feed.md). Each tail reads
-//! the log itself, from its end on, so no work is done without tails.
+//! the log itself, from its end on, so no work is done without tails (in Kafka, before the first).
 
 mod follow;
 mod lines;
@@ -64,10 +64,11 @@ async fn begin(
         return Err(problem::unavailable("full", "Too many tails are open", detail).into_response());
     };
     let name = query.table.as_deref().unwrap_or(PICKS[0].name());
-    let picked = Picked::new(name, query.columns.as_deref()).map_err(invalid)?;
-    let condition = match query.r#where.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
-        None => None,
-        Some(text) => {
+    let text = query.r#where.as_deref().unwrap_or_default().trim();
+    let picked = Picked::new(name, query.columns.as_deref(), text).map_err(invalid)?;
+    let condition = match text {
+        "" => None,
+        text => {
             let compiled = app.sql.condition(name, picked.schema(), text).await;
             Some(compiled.map_err(|error| error.problem().into_response())?)
         }

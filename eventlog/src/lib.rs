@@ -94,8 +94,9 @@ pub struct Batch {
 /// The size of a topic, and what it has lost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Bytes on disk or in memory; for Kafka, an estimate by the mean size of its entries.
-    pub bytes: u64,
+    /// Bytes on disk or in memory. For Kafka, an estimate by the mean size of the entries that were
+    /// read here; `None` if there are entries and none was read.
+    pub bytes: Option<u64>,
     /// Bytes at which the oldest segment is dropped.
     pub cap_bytes: u64,
     /// Oldest offset that can be read.

@@ -207,7 +207,7 @@ impl EventLog for MemoryLog {
         let topic = self.topic(topic)?;
         let state = topic.state.lock();
         Ok(Usage {
-            bytes: state.bytes,
+            bytes: Some(state.bytes),
             cap_bytes: topic.settings.cap_bytes,
             earliest: state.earliest(),
             next: state.next,

@@ -51,6 +51,8 @@ struct Edge {
     metrics: Metrics,
     /// The answers that delivery events call hits.
     hits: Counter,
+    /// The requests of sessions that did not fit.
+    over_capacity: Counter,
     cache: Cache,
     admission: Admission,
     faults: Arc<Faults>,
@@ -94,6 +96,10 @@ pub async fn build_with(
         hits: metrics.counter(
             "cache_hits",
             "Answers from the cache, or from a fetch that another request had begun",
+        ),
+        over_capacity: metrics.counter(
+            "over_capacity",
+            "Requests refused because their session did not fit into the capacity",
         ),
         metrics,
         waiting: Arc::new(Semaphore::new(settings.max_waiting)),
@@ -189,7 +195,7 @@ async fn media(
     let hit = edge.cache.hit(&request.path).await.filter(|_| admitted.is_ok());
     let (found, cache) = match (admitted, hit) {
         (Err(full), _) => {
-            edge.metrics.turned_away.inc();
+            edge.over_capacity.inc();
             (Err(Arc::new(full)), Cached::Miss)
         }
         (Ok(()), Some(stored)) => (Ok(stored), Cached::Hit),
@@ -204,7 +210,11 @@ async fn media(
     let how = How { cache, waited: (edge.clock.now_us() - arrival).max(0) };
     let outcome = found.as_ref().map(Arc::as_ref).map_err(Arc::as_ref);
     let is_probe = request.viewer.probe;
-    let report = answer::report(&edge.name, &request, outcome, how);
+    let mut report = answer::report(&edge.name, &request, outcome, how);
+    // Reporting names under which nothing was served would let anyone invent dimensions.
+    if found.is_err() && !edge.admission.knows(&request.path) {
+        (report.stream, report.track, report.k) = Default::default();
+    }
     edge.metrics.bytes_sent.inc_by(report.bytes);
     edge.metrics.held_us.inc_by(report.held_us);
     edge.hits.inc_by(u64::from(report.hit == Some(true)));

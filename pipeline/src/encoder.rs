@@ -2,7 +2,7 @@
 //!
 //! Source `gst` draws and encodes a live programme with GStreamer (feature `media`). Source
 //! `loop` plays a short recording of it, shifted to the current time, and needs no GStreamer.
-//! Both are epoch-locked: what segment K holds follows from K, so a restarted or a second encoder
+//! Both are locked to Unix time: what segment K holds follows from K, so a restarted or a second encoder
 //! continues where another stopped (ADR 20).
 
 mod faults;

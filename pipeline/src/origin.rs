@@ -44,8 +44,10 @@ use crate::serve::problem::{self, Problem};
 use disk::Disk;
 use stream::{Stream, Window};
 
+pub(crate) use facts::is_pipeline;
 pub(crate) use get::{IMMUTABLE, PIPELINE, PUBLISHED_AT};
 pub use segments::{CopyRow, CopyState, Inputs, SegmentRow, SegmentsPage};
+pub(crate) use settings::MAX_STREAMS;
 pub use settings::Settings;
 pub use track::SLATE;
 

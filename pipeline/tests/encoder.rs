@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tallylight_pipeline::encoder::{self, EncoderError, Parts, Settings, Source};
+use tallylight_pipeline::encoder::{self, EncoderError, Faults, Parts, Settings, Source};
 use tallylight_pipeline::ladder::{Ladder, Track};
 use tallylight_pipeline::mp4;
 use tallylight_pipeline::packager::{Object, Publish, Unreachable, check_fragment};
@@ -86,16 +86,20 @@ async fn run(source: Source, segments: usize) -> Published {
     run_with(Settings { source, ..Settings::default() }, segments).await
 }
 
-/// Runs until each track has `segments` segments.
 async fn run_with(settings: Settings, segments: usize) -> Published {
+    run_broken(settings, Arc::default(), segments).await
+}
+
+/// Runs with these switches until each track has `segments` segments.
+async fn run_broken(settings: Settings, faults: Arc<Faults>, segments: usize) -> Published {
     let _turn = turn(settings.source).await;
     let before = cpu_seconds();
     let tracks = settings.rungs.len() + 1;
     let memory = Arc::new(Memory::default());
     let cancel = CancellationToken::new();
     let parts = Parts {
-        clock: Arc::new(WallClock),
         publish: Some(Arc::clone(&memory) as Arc<dyn Publish>),
+        faults,
         ..Parts::new(Arc::new(WallClock))
     };
     let running = tokio::spawn(encoder::run(settings, parts, cancel.clone()));

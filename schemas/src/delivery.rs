@@ -1,4 +1,4 @@
-//! Reports of our own media services: one event for each PUT, GET and choice.
+//! Reports of media services: one event for each PUT, GET and choice.
 
 use serde::{Deserialize, Serialize};
 
@@ -64,7 +64,7 @@ impl Action {
 pub struct DeliveryEvent {
     /// The reporting process, such as `edge-e1`.
     pub source: String,
-    /// Unix µs at which that process started; a new value starts a new sequence.
+    /// A number that changes at each start of that process, with which a new sequence begins.
     pub boot: u64,
     /// 0, 1, 2, … within a boot.
     pub seq: u64,

@@ -74,8 +74,8 @@ reasons! {
         do "Nothing; `Tallylight-Dropped-Values` counts the dropped values.";
     NotUtf8 "not_utf8" Rejected "is not valid UTF-8"
         do "Send CMCD as text, one record per line.";
-    TooLong "too_long" Rejected "is longer than 8 KiB, or 16 KiB as JSON; has a name above 128 bytes (delivery event, control record), or a `sid` or `cid` above 128 characters (delivery event); or, in OpenTelemetry, has a name above 255 bytes, more than 128 attributes, or more than 8 KiB of attributes"
-        do "Leave out long keys such as `url` or `nor`, and unneeded OpenTelemetry attributes; shorten names.";
+    TooLong "too_long" Rejected "is too long, or has a name, id or text that is, or too many attributes"
+        do "Leave out long keys such as `url` or `nor`, and unneeded OpenTelemetry attributes; shorten names. docs/collector.md has the limits.";
     NotARecord "not_a_record" Rejected "has no CMCD key that could be read"
         do "Send records like `e=ps,sid=\"…\",sn=0,sta=s,ts=1795000000000,v=2`; JSON goes to /v1/events.";
     UnknownVersion "unknown_version" Rejected "has a `v` above 2, which is not supported yet"

@@ -55,8 +55,16 @@ impl Grid {
 
     /// The number of the segment that covers `unix_us`.
     pub fn k_at(self, unix_us: i64) -> u64 {
-        let units = i128::from(unix_us.max(0)) * i128::from(self.den);
-        u64::try_from(units / (i128::from(self.num) * 1_000_000)).unwrap_or(u64::MAX)
+        self.k_of(u64::try_from(unix_us).unwrap_or(0), 1_000_000)
+    }
+
+    /// The number of the segment that covers media time `units`, counted from the Unix epoch in
+    /// units of `timescale`. In whole numbers throughout: a rounded time may lie in the segment
+    /// before.
+    pub fn k_of(self, units: u64, timescale: u32) -> u64 {
+        let units = u128::from(units) * u128::from(self.den);
+        let segment = u128::from(self.num) * u128::from(timescale);
+        u64::try_from(units / segment.max(1)).unwrap_or(u64::MAX)
     }
 
     /// Start of segment `k`, Unix microseconds, rounded up so that `k_at(start_us(k)) == k`.
@@ -163,6 +171,19 @@ mod tests {
             prop_assert_eq!(grid.k_at(grid.start_us(k)), k);
             prop_assert_eq!(grid.k_at(grid.closed_us(k)), k + 1);
             prop_assert_eq!(grid.k_at(grid.closed_us(k) - 1), k);
+        }
+
+        #[test]
+        fn a_segments_first_audio_sample_is_in_it_and_the_one_before_is_not(
+            k in 1_u64..2_000_000_000, num in 1_u32..6_000, den in 1_u32..1_002, rate in 8_000_u32..=48_000
+        ) {
+            // A segment is at least one frame long.
+            let is_long = u64::from(num) * u64::from(rate) >= u64::from(den) * 1_024;
+            prop_assume!(num <= 60 * den && is_long);
+            let grid = Grid::new(num, den).unwrap();
+            let first = grid.first_audio_sample(k, rate, 1_024);
+            prop_assert_eq!(grid.k_of(first, rate), k);
+            prop_assert_eq!(grid.k_of(first - 1_024, rate), k - 1);
         }
     }
 }

@@ -2,7 +2,7 @@
 //! shared by every other crate. It does no I/O.
 //!
 //! - [`cmcd`] parses players' reports, [`player`] holds them in columns, [`delivery`] defines the
-//!   reports of our own services;
+//!   reports of media services;
 //! - [`fates`] names the outcome of every received record, [`dead`] holds what is kept of records
 //!   that could not be used;
 //! - [`control`] defines incidents and actions;

@@ -48,9 +48,9 @@ pub struct SessionRow {
     pub edge: Option<String>,
     /// Pipeline of the newest request.
     pub pipeline: Option<String>,
-    /// First `s`, or the first record that is not a preload.
+    /// First `s`, or the first record that is neither a preload nor a pause.
     pub started_at: Option<i64>,
-    /// First `p`.
+    /// First `p`, or an `r` that is the first known record while earlier ones are missing.
     pub first_frame_at: Option<i64>,
     /// When it ended, or was last seen if it fell silent.
     pub ended_at: Option<i64>,
@@ -132,7 +132,8 @@ pub struct SessionRow {
     /// lost; negative where that count is lower than what was seen.
     #[serde(default)]
     pub repaired_rebuffers: i64,
-    /// The same for `rebuffering_ms`, ms. It is subtracted from `playing_ms`.
+    /// The same for `rebuffering_ms`, ms. It is subtracted from `playing_ms`, and what is more than
+    /// that from `starting_ms` if the first frame is among the lost records.
     #[serde(default)]
     pub repaired_rebuffering_ms: i64,
 }

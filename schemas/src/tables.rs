@@ -26,7 +26,7 @@ pub use open::{open_sessions, session_columns};
 pub enum Table {
     /// One row per player's record, with its fate.
     PlayerEvents,
-    /// One row per report of our own media services, with its fate.
+    /// One row per report of a media service, with its fate.
     DeliveryEvents,
     /// One row per playback.
     Sessions,

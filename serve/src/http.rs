@@ -6,16 +6,17 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 
 /// The most bytes of a request's head, and of a connection's write buffer.
-const HEAD_BYTES: usize = 64 << 10;
+pub(crate) const HEAD_BYTES: usize = 64 << 10;
 /// Concurrent requests on one HTTP/2 connection.
 const STREAMS: u32 = 128;
-/// Limits of streams that the client reset before they were accepted, and that the server reset
-/// because of the client's errors. Beyond them the connection is ended.
+/// Limits of streams that the client reset before they were accepted, and of streams that the
+/// server reset because of what the client sent. Beyond them the connection is ended, with all its
+/// requests. Each frame of a body that arrives long after its request was refused is a reset, too.
 const PENDING_RESETS: usize = 20;
-const OWN_RESETS: usize = 64;
+const OWN_RESETS: usize = 1_024;
 /// Flow control windows per stream and per connection, in bytes.
 const STREAM_WINDOW: u32 = 256 << 10;
-const CONNECTION_WINDOW: u32 = 512 << 10;
+pub(crate) const CONNECTION_WINDOW: u32 = 512 << 10;
 /// A client that has disappeared silently is detected after the sum of these two.
 const PING_EVERY: Duration = Duration::from_secs(20);
 const PONG_WITHIN: Duration = Duration::from_secs(10);

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::Limits;
+use crate::http::{CONNECTION_WINDOW, HEAD_BYTES};
 
 /// How long a connection without a request in progress is safe from being ended to make room: a
 /// client needs a moment between connecting and its request, and between requests.
@@ -16,8 +17,8 @@ const SLOW_BODY: Duration = Duration::from_secs(2);
 /// A client that abandons this many requests, and more than half of all its requests, is ended.
 const GIVEN_UP: u64 = 100;
 /// The most bytes outside requests (pings, settings, half a head), before the first request and
-/// between later ones, where part of an answered request's body may still arrive.
-const OUTSIDE_REQUESTS: [u64; 2] = [96 << 10, 512 << 10];
+/// between later ones, where a window of answered requests' bodies may still arrive.
+const OUTSIDE_REQUESTS: [u64; 2] = [96 << 10, CONNECTION_WINDOW as u64 + 2 * HEAD_BYTES as u64];
 
 /// The most further bytes while the connection is being closed.
 const CLOSING_BYTES: u64 = 64 << 10;
@@ -39,6 +40,8 @@ pub(crate) struct Life {
     state: Mutex<State>,
     /// Bytes received since a request last began or ended.
     heard: AtomicU64,
+    /// Whether reading has to pause.
+    pauses: AtomicBool,
     /// Whether the server has begun to close the connection.
     closing: AtomicBool,
     /// Cancelled when the connection has to end.
@@ -54,6 +57,8 @@ struct State {
     under_way: Vec<Request>,
     asked: u64,
     given_up: u64,
+    /// Whether reading has paused since a request last began or ended.
+    has_paused: bool,
 }
 
 #[derive(Debug)]
@@ -65,27 +70,44 @@ struct Request {
 
 impl Life {
     pub(crate) fn new(now: Instant) -> Self {
-        let state = State { quiet_since: now, under_way: Vec::new(), asked: 0, given_up: 0 };
-        let heard = AtomicU64::new(0);
-        let (state, closing) = (Mutex::new(state), AtomicBool::new(false));
+        let state = State {
+            quiet_since: now,
+            under_way: Vec::new(),
+            asked: 0,
+            given_up: 0,
+            has_paused: false,
+        };
+        let (state, heard) = (Mutex::new(state), AtomicU64::new(0));
+        let (pauses, closing) = (AtomicBool::new(false), AtomicBool::new(false));
         let (end, answer_now) = (CancellationToken::new(), CancellationToken::new());
-        Self { state, heard, closing, end, answer_now }
+        Self { state, heard, pauses, closing, end, answer_now }
     }
 
-    /// Counts received bytes; ends a client that sends too many outside requests. `false`: it keeps
-    /// sending although its connection is being closed.
+    /// Counts received bytes; ends a client that sends too many outside requests, after a pause in
+    /// which its requests could begin. `false`: it keeps sending although its connection is being
+    /// closed.
     pub(crate) fn heard(&self, bytes: u64) -> bool {
         let heard = self.heard.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         if heard <= OUTSIDE_REQUESTS[0] {
             return true;
         }
-        let state = self.state.lock();
+        let mut state = self.state.lock();
         let most = OUTSIDE_REQUESTS[usize::from(state.asked > 0)];
         if !state.under_way.is_empty() || heard <= most {
             return true;
         }
+        if !std::mem::replace(&mut state.has_paused, true) {
+            self.pauses.store(true, Ordering::Relaxed);
+            return true;
+        }
         self.end.cancel();
         heard <= most + CLOSING_BYTES || !self.closing.load(Ordering::Relaxed)
+    }
+
+    /// Whether to pause before more is read: over HTTP/2 no request begins while there is more to
+    /// read, so a burst of requests looks like bytes outside them.
+    pub(crate) fn pauses(&self) -> bool {
+        self.pauses.swap(false, Ordering::Relaxed)
     }
 
     /// The server begins to close the connection. This never happens to an upgraded one, which
@@ -100,7 +122,7 @@ impl Life {
         let mut state = self.state.lock();
         state.asked += 1;
         let number = state.asked;
-        self.heard.store(0, Ordering::Relaxed);
+        self.judge_anew(&mut state);
         state.under_way.push(Request { number, began: now, receiving });
         number
     }
@@ -123,11 +145,17 @@ impl Life {
         let mut state = self.state.lock();
         state.under_way.retain(|request| request.number != number);
         state.quiet_since = now;
-        self.heard.store(0, Ordering::Relaxed);
+        self.judge_anew(&mut state);
         state.given_up += u64::from(given_up);
         if state.given_up >= GIVEN_UP && state.given_up * 2 > state.asked {
             self.end.cancel();
         }
+    }
+
+    /// A request began or ended: what was received before does not count any more.
+    fn judge_anew(&self, state: &mut State) {
+        self.heard.store(0, Ordering::Relaxed);
+        state.has_paused = false;
     }
 
     /// Why the connection must end now, if it must.
@@ -214,11 +242,24 @@ mod tests {
         let number = life.begin(now, true);
         life.heard(1 << 30);
         life.finish(number, now, false);
-        assert!(life.heard(OUTSIDE_REQUESTS[1]) && !life.end.is_cancelled());
-        assert!(life.heard(1) && life.end.is_cancelled());
-        assert!(life.heard(CLOSING_BYTES - 1));
+        assert!(life.heard(OUTSIDE_REQUESTS[1]) && !life.pauses());
+        assert!(life.heard(1) && life.pauses() && !life.end.is_cancelled());
+        assert!(life.heard(1) && !life.pauses() && life.end.is_cancelled());
+        assert!(life.heard(CLOSING_BYTES - 2));
         life.begin_closing();
         assert!(!life.heard(1), "it is no longer read");
+    }
+
+    #[test]
+    fn a_burst_is_no_talk_if_its_requests_begin_in_the_pause() {
+        let (now, life) = (Instant::now(), Life::new(Instant::now()));
+        for most in [OUTSIDE_REQUESTS[0], OUTSIDE_REQUESTS[1], OUTSIDE_REQUESTS[1]] {
+            assert!(life.heard(most + 1) && life.pauses());
+            let number = life.begin(now, true);
+            assert!(life.heard(u64::from(CONNECTION_WINDOW)) && !life.pauses());
+            life.finish(number, now, false);
+            assert!(!life.end.is_cancelled());
+        }
     }
 
     #[test]

@@ -46,6 +46,10 @@ impl AsyncRead for CountedStream {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.life.pauses() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = into.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, into);
         match self.life.heard((into.filled().len() - before) as u64) {

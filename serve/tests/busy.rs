@@ -84,23 +84,42 @@ async fn heads_that_are_too_large_are_refused() {
     }
 }
 
-/// HTTP/2 by hand: the connection preface, and a GET of `/slow` on a stream.
+/// HTTP/2 by hand: the connection preface, and the frames of requests.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+/// Bytes of a body in one frame, and in as many as a stream may send at first.
+const PIECE: usize = 16 << 10;
+const WINDOW: usize = 256 << 10;
 
-fn get(stream: u32) -> Vec<u8> {
-    // HEADERS, ended: GET, http, the authority x, and the path as a literal.
-    let fields = b"\x82\x86\x41\x01x\x04\x05/slow";
-    let mut frame = vec![0, 0, fields.len() as u8, 1, 5];
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = payload.len() as u32;
+    let mut frame = length.to_be_bytes()[1..].to_vec();
+    frame.extend([kind, flags]);
     frame.extend(stream.to_be_bytes());
-    frame.extend(fields);
+    frame.extend(payload);
     frame
 }
 
+/// HEADERS, ended: GET, http, the authority x, and the path `/slow` as a literal.
+fn get(stream: u32) -> Vec<u8> {
+    frame(1, 5, stream, b"\x82\x86\x41\x01x\x04\x05/slow")
+}
+
+/// HEADERS of a POST, before its body.
+fn post(stream: u32, path: &str) -> Vec<u8> {
+    let length = [path.len() as u8];
+    let fields = [b"\x83\x86\x41\x01x\x04".as_slice(), &length, path.as_bytes()];
+    frame(1, 4, stream, &fields.concat())
+}
+
+/// A POST with a whole body.
+fn upload(stream: u32) -> Vec<u8> {
+    let pieces = WINDOW / PIECE;
+    let data = |n| frame(0, u8::from(n == pieces), stream, &[b'a'; PIECE]);
+    [post(stream, "/taken"), (1..=pieces).flat_map(data).collect()].concat()
+}
+
 fn reset(stream: u32) -> Vec<u8> {
-    let mut frame = vec![0, 0, 4, 3, 0];
-    frame.extend(stream.to_be_bytes());
-    frame.extend(8_u32.to_be_bytes());
-    frame
+    frame(3, 0, stream, &8_u32.to_be_bytes())
 }
 
 #[tokio::test]
@@ -109,6 +128,47 @@ async fn the_preface_selects_http_2() {
     let mut stream = TcpStream::connect(world.addr).await.unwrap();
     stream.write_all(&[PREFACE, &get(1), &get(3)].concat()).await.unwrap();
     read_to(&mut stream, b"whole").await;
+    read_to(&mut stream, b"whole").await;
+}
+
+#[tokio::test]
+async fn a_burst_of_bodies_is_served_however_much_is_read_at_once() {
+    let world = world(LIMITS).await;
+    for is_first in [true, false] {
+        let mut stream = TcpStream::connect(world.addr).await.unwrap();
+        stream.write_all(PREFACE).await.unwrap();
+        // The server's settings are known once it has opened the connection's window, to 512 KiB.
+        read_to(&mut stream, b"\0\x07\0\x01").await;
+        stream.write_all(&frame(4, 1, 0, b"")).await.unwrap();
+        if !is_first {
+            stream.write_all(&get(1)).await.unwrap();
+            read_to(&mut stream, b"whole").await;
+        }
+        stream.write_all(&[upload(3), upload(5)].concat()).await.unwrap();
+        for _ in 0..2 {
+            read_to(&mut stream, WINDOW.to_string().as_bytes()).await;
+        }
+        stream.write_all(&get(7)).await.unwrap();
+        read_to(&mut stream, b"whole").await;
+    }
+}
+
+#[tokio::test]
+async fn what_still_arrives_of_refused_bodies_costs_no_other_request() {
+    let world = world(LIMITS).await;
+    let mut stream = TcpStream::connect(world.addr).await.unwrap();
+    let refused = || (1..256).step_by(2);
+    let posts = refused().flat_map(|number| post(number, "/refused"));
+    let posts: Vec<u8> = PREFACE.iter().copied().chain(posts).collect();
+    stream.write_all(&posts).await.unwrap();
+    for _ in refused() {
+        read_to(&mut stream, b"refused").await;
+    }
+    // The resets behind the answers are out, too, and most of these streams are forgotten.
+    sleep(Duration::from_millis(50)).await;
+    let late: Vec<u8> = refused().flat_map(|number| frame(0, 0, number, b"a")).collect();
+    stream.write_all(&late).await.unwrap();
+    stream.write_all(&get(257)).await.unwrap();
     read_to(&mut stream, b"whole").await;
 }
 

@@ -101,6 +101,9 @@ pub(crate) struct Archive {
     /// The results of entries below this offset are in the state already, although some partitions
     /// still read them.
     known: u64,
+    /// The entries below this offset were read before, by this owner or another. Once they are read
+    /// again, a snapshot is due: owners may change more often than one is due by time.
+    read_before: u64,
     stats: ArchiveStats,
 }
 
@@ -127,6 +130,7 @@ impl Archive {
             taking: Taking::default(),
             taken: None,
             known: 0,
+            read_before: 0,
             stats: ArchiveStats::default(),
         }
     }

@@ -168,7 +168,7 @@ async fn time(history: &History, table: Table, sql: &str) -> Result<Option<i64>,
     Ok(times.last())
 }
 
-/// Final rows of sessions, as their table has them.
+/// Final rows, as their table has them.
 fn final_rows<T: Stored>(table: Table, rows: &[T]) -> Result<RecordBatch, HistoryError> {
     let batch = expect::batch(table, rows)?;
     let schema = batch.schema();

@@ -2,17 +2,21 @@
 //! edge. Nothing here knows what steering decided: only requests that were really sent are counted.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tallylight_audience::ledger::{self, Entry, Request, Why};
+use tallylight_audience::ledger::{Entry, Request, Why};
 
 use crate::world::World;
 
-/// Viewers that stay until the crowd leaves.
+/// How long an audience may take to end: half a minute until viewers leave by their script, and a
+/// minute in which each delivers its last beacons.
+const ENDS_WITHIN: Duration = Duration::from_secs(90);
+
+/// Viewers that stay until the crowd leaves, or until their script is over.
 #[derive(Debug)]
 pub struct Crowd {
     process: Child,
@@ -20,12 +24,14 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// Starts `viewers` that arrive within the first seconds and stay.
-    pub fn start(world: &World, viewers: usize, name: &str) -> Self {
+    /// Starts `viewers` that arrive within the first seconds and stay; their script lasts this many
+    /// seconds.
+    pub fn start(world: &World, viewers: usize, seconds: u64, name: &str) -> Self {
         let file = world.data.path().join(format!("{name}.jsonl"));
         let process = world
             .command()
-            .args(["audience", "--viewers", &viewers.to_string(), "--duration", "900"])
+            .args(["audience", "--viewers", &viewers.to_string()])
+            .args(["--duration", &seconds.to_string()])
             .args(["--bad-starts", "0", "--stalls", "0", "--requests", "--ledger"])
             .arg(&file)
             .stdin(Stdio::null())
@@ -35,21 +41,24 @@ impl Crowd {
     }
 
     /// Lets everybody leave and returns what happened to them.
-    pub async fn leave(mut self) -> CrowdLedger {
-        self.signal(Signal::SIGTERM);
-        for _ in 0..400 {
-            if matches!(self.process.try_wait(), Ok(Some(_))) {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        let text = std::fs::read_to_string(&self.file).expect("the ledger");
-        CrowdLedger { entries: ledger::read(&text) }
+    pub async fn leave(self) -> CrowdLedger {
+        let pid = i32::try_from(self.process.id()).expect("a pid");
+        kill(Pid::from_raw(pid), Signal::SIGTERM).expect("an audience");
+        self.over().await
     }
 
-    fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.process.id()).expect("a pid");
-        let _ = kill(Pid::from_raw(pid), signal);
+    /// Waits until everybody has left by the script and returns what happened to them.
+    pub async fn over(mut self) -> CrowdLedger {
+        let deadline = Instant::now() + ENDS_WITHIN;
+        let status = loop {
+            if let Some(status) = self.process.try_wait().expect("the audience") {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "the audience does not end");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        };
+        assert!(status.success(), "the audience: {status}");
+        CrowdLedger { entries: read_ledger(&self.file) }
     }
 }
 
@@ -58,6 +67,14 @@ impl Drop for Crowd {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The sessions in the ledger of an audience that has ended: every line must be whole.
+pub fn read_ledger(file: &Path) -> Vec<Entry> {
+    let text = std::fs::read_to_string(file).expect("the ledger");
+    let entry =
+        |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    text.lines().map(entry).collect()
 }
 
 /// The time as the ledger writes it, Unix ms.

@@ -15,6 +15,7 @@ use tallylight_schemas::clock::Clock;
 use tallylight_schemas::record;
 
 use crate::world::binary;
+use crate::world::processes::until_gone;
 
 /// Running brokers; they are stopped when dropped.
 #[derive(Debug)]
@@ -56,7 +57,9 @@ impl Brokers {
     /// Starts those that do not run, on their existing data.
     pub fn start_again(&self) {
         let (count, port) = (self.count.to_string(), self.port.to_string());
-        self.script(&["start", "--brokers", &count, "--port", &port]);
+        // They end with this process, however it ends.
+        let pid = std::process::id().to_string();
+        self.script(&["start", "--brokers", &count, "--port", &port, "--while", &pid]);
     }
 
     /// Stops all of them in order.
@@ -69,8 +72,21 @@ impl Brokers {
         let mut command = Command::new(script);
         command.args(arguments).arg("--dir").arg(self.dir.path()).stderr(Stdio::inherit());
         let output = command.output().expect("run scripts/kafka");
-        assert!(output.status.success(), "scripts/kafka {arguments:?}");
+        assert!(output.status.success(), "scripts/kafka {arguments:?}{}", self.last_lines());
         String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// What each broker wrote last.
+    fn last_lines(&self) -> String {
+        let of_one = |broker| {
+            let file = self.dir.path().join(format!("node-{broker}/output"));
+            let text = std::fs::read(&file).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text);
+            let lines: Vec<&str> = text.lines().collect();
+            let last = lines[lines.len().saturating_sub(40)..].join("\n");
+            format!("\n{}:\n{last}", file.display())
+        };
+        (1..=self.count).map(of_one).collect()
     }
 
     /// The number of the broker that leads the first shard of this topic now.
@@ -120,12 +136,14 @@ impl Brokers {
         kept.for_each(|path| std::fs::write(path, b"").expect("an empty file"));
     }
 
-    /// `kill -9` of the broker with this number, from 1.
+    /// `kill -9` of the broker with this number, from 1. Returns when it is gone: until then
+    /// [`Brokers::start_again`] may take it for one that runs.
     pub fn kill(&self, broker: u16) {
         let file = self.dir.path().join(format!("node-{broker}/pid"));
         let pid = std::fs::read_to_string(&file).expect("a pid file");
-        let pid = Pid::from_raw(pid.trim().parse().expect("a pid"));
-        kill(pid, Signal::SIGKILL).expect("kill -9");
+        let pid: u32 = pid.trim().parse().expect("a pid");
+        kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL).expect("kill -9");
+        until_gone(&[pid]);
     }
 }
 

@@ -1,6 +1,6 @@
 //! `tallylight up` as a user starts it, on its own ports, with its own data.
 
-mod processes;
+pub(crate) mod processes;
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};

@@ -47,7 +47,8 @@ fn topics() -> Vec<TopicSettings> {
     [EVENTS, ROWS].map(|name| TopicSettings::new(name, 1 << 30)).to_vec()
 }
 
-/// Checkpoints by rows only, so that they are at the same positions in every run.
+/// Checkpoints by rows only, and where a life has caught up, so that they are at the same positions
+/// in every run.
 fn settings(rows: u64, snapshot_sessions: usize) -> archive::Settings {
     archive::Settings {
         checkpoint_s: 3_600,

@@ -131,9 +131,9 @@ async fn services_that_were_first_say_what_is_missing_and_begin_by_themselves() 
     // Long enough for the services to have failed to connect, and to retry.
     tokio::time::sleep(Duration::from_secs(7)).await;
     assert!(load.acknowledged.lock().unwrap().is_empty(), "nothing was acknowledged");
-    // A file in place of a folder: the processor is assigned its shards and can open none.
-    let history_dir = world.data.path().join("history");
-    std::fs::write(&history_dir, b"").unwrap();
+    // Files in place of folders: the processor is assigned its shards and can open none.
+    let folders = ["history", "snapshots"].map(|name| world.data.path().join(name));
+    folders.iter().for_each(|folder| std::fs::write(folder, b"").unwrap());
     tokio::task::block_in_place(|| brokers.start_again());
     let unready = format!("{}/readyz", urls[1]);
     let unready_with_reason = async || {
@@ -141,7 +141,11 @@ async fn services_that_were_first_say_what_is_missing_and_begin_by_themselves() 
         said.is_some_and(|(code, said)| code == 503 && said.contains("shard 0 among them"))
     };
     world.wait_for("a processor that says so", 60, unready_with_reason).await;
-    std::fs::remove_file(&history_dir).unwrap();
+    std::fs::remove_file(&folders[0]).unwrap();
+    // Long enough to fail because of the other one, and to retry.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(unready_with_reason().await, "no shard is open");
+    std::fs::remove_file(&folders[1]).unwrap();
     let came = Instant::now();
     for (service, url) in SERVICES.into_iter().zip(&urls) {
         let ready = format!("{url}/readyz");
@@ -195,8 +199,7 @@ async fn count(world: &World, of: &str) -> usize {
 
 /// Kills the leading broker.
 fn kill_leader(brokers: &Brokers) {
-    let leader = tokio::task::block_in_place(|| brokers.leader("tallylight-events"));
-    brokers.kill(leader);
+    tokio::task::block_in_place(|| brokers.kill(brokers.leader("tallylight-events")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -220,6 +223,9 @@ async fn nothing_acknowledged_is_lost_whatever_is_killed() {
                 let before = load.acknowledged.lock().unwrap().len();
                 let goes_on = async || load.acknowledged.lock().unwrap().len() > before + 100;
                 world.wait_for("a new leader", 30, goes_on).await;
+                // The processors are found without that broker.
+                let found = async || world.get("/v1/sessions?limit=1").await.is_ok();
+                world.wait_for("sessions", 30, found).await;
                 tokio::task::block_in_place(|| brokers.start_again());
             }
             2 => {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tallylight_audience::ledger::{Ended, Entry};
 use tallylight_schemas::session::{Outcome, SessionRow};
+use tallylight_tests::crowd::read_ledger;
 use tallylight_tests::world::World;
 
 /// Times agree within 50 ms or 2 %, whichever is more.
@@ -51,22 +52,21 @@ async fn sessions(world: &World, beacons: u64) -> Vec<SessionRow> {
     }
 }
 
-fn read_ledger(file: &std::path::Path) -> Vec<Entry> {
-    let text = std::fs::read_to_string(file).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
 fn check_totals(truth: &[Entry], counted: &[SessionRow]) {
     let stalls: usize = truth.iter().map(|entry| entry.stalls.len()).sum();
     let ended = |how| truth.iter().filter(|entry| entry.ended == how).count();
     println!(
-        "figure: {} sessions, {stalls} stalls, {} start failures, {} exits before start",
+        "figure: {} sessions, {stalls} stalls, {} start failures, {} exits before start, \
+         {} failures",
         truth.len(),
         ended(Ended::StartFailed),
-        ended(Ended::ExitBeforeStart)
+        ended(Ended::ExitBeforeStart),
+        ended(Ended::Failed)
     );
     assert!(stalls >= 300, "only {stalls} stalls happened");
-    assert!(ended(Ended::StartFailed) >= 20 && ended(Ended::ExitBeforeStart) >= 20);
+    for how in [Ended::StartFailed, Ended::ExitBeforeStart, Ended::Failed] {
+        assert!(ended(how) >= 20, "only {} {how:?}", ended(how));
+    }
     let outcome = |what| counted.iter().filter(|row| row.outcome == what).count();
     assert_eq!(counted.len(), truth.len(), "sessions");
     let starts = counted.iter().filter(|row| row.startup_ms.is_some()).count();

@@ -124,7 +124,9 @@ async fn sums_agree_and_a_cross_join_does_not_slow_the_collector() {
     let mut world = World::start(&["--viewers", "0", "--source", "loop", "--config", &path]).await;
     world.wait_for_picture().await;
     let mut audience = world.command();
-    audience.args(["audience", "--viewers", "40", "--duration", "30"]);
+    audience.args(["audience", "--viewers", "40", "--duration", "30", "--stalls", "1"]);
+    // So short a script has time for a stall only if viewers arrive at once.
+    audience.env("TALLYLIGHT_AUDIENCE__ARRIVE_S", "2");
     let mut watching = tokio::process::Command::from(audience).spawn().unwrap();
     let onlooker = Onlooker::begin(&world);
     a_tail_shows_what_comes_in(&world).await;
@@ -189,6 +191,7 @@ async fn formulas(world: &World) {
         let seen = of(&format!("SUM({figure})"), &from).await;
         assert_eq!(seen, of(pane, panes).await, "{view}.{figure}");
     }
+    assert!(of("SUM(stalled_ms)", "qoe_cta2066 WHERE cid = 'demo'").await > 0, "nobody stalled");
     assert!(of("SUM(views)", "qoe_mux WHERE cid = 'demo'").await >= 40);
     let listed = "information_schema.tables WHERE table_name LIKE 'qoe_%'";
     assert_eq!(of("COUNT(*)", listed).await, 4);

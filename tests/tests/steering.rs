@@ -9,6 +9,8 @@ use tallylight_tests::crowd::{Crowd, now_ms};
 use tallylight_tests::world::World;
 
 const VIEWERS: usize = 60;
+/// The crowd's script, seconds: longer than any of these tests.
+const SCRIPT: u64 = 900;
 /// Steering's TTL, ms.
 const TTL: i64 = 5_000;
 /// Viewers move at a segment, so a minute is measured to within a segment, ms.
@@ -38,7 +40,7 @@ async fn world(more: &[&str]) -> World {
 
 /// Sixty viewers on both edges, known to steering and dashboard.
 async fn crowd(world: &World, name: &str) -> Crowd {
-    let crowd = Crowd::start(world, VIEWERS, name);
+    let crowd = Crowd::start(world, VIEWERS, SCRIPT, name);
     sleep_s(14).await;
     world.wait_for_calm(30).await;
     crowd

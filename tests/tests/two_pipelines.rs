@@ -5,25 +5,22 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tallylight_audience::ledger::Entry;
 use tallylight_pipeline::origin::{CopyState, SegmentRow, SegmentsPage};
 use tallylight_schemas::clock::{Clock, WallClock};
 use tallylight_schemas::grid::Grid;
+use tallylight_tests::crowd::{Crowd, CrowdLedger};
 use tallylight_tests::world::World;
 
-/// Seconds that the audience watches.
+/// Seconds that the script of the audience lasts.
 const WATCHED: u64 = 72;
+const VIEWERS: usize = 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_encoder_that_fails_is_not_seen_by_any_viewer() {
     let world = World::start(&["--viewers", "0"]).await;
     world.wait_for_picture().await;
     tokio::time::sleep(Duration::from_secs(8)).await;
-    let ledger = world.data.path().join("ledger.jsonl");
-    let mut audience = world.command();
-    audience.args(["audience", "--viewers", "20", "--duration", &WATCHED.to_string()]);
-    audience.args(["--stalls", "0", "--bad-starts", "0", "--requests", "--ledger"]).arg(&ledger);
-    let mut audience = tokio::process::Command::from(audience).kill_on_drop(true).spawn().unwrap();
+    let crowd = Crowd::start(&world, VIEWERS, WATCHED, "ledger");
     let first = k_now();
     pause(14).await;
 
@@ -34,7 +31,7 @@ async fn an_encoder_that_fails_is_not_seen_by_any_viewer() {
     pause(6).await;
     let dropped = k_now();
     world.fault("encoder-a", "drop", true).await;
-    assert!(audience.wait().await.unwrap().success());
+    let ledger = crowd.over().await;
 
     let page = world.get("/live/demo/segments.json?last=60").await.unwrap();
     let page: SegmentsPage = serde_json::from_str(&page).unwrap();
@@ -115,17 +112,14 @@ fn check_inputs(page: &SegmentsPage) {
     assert!(all.compared > 60 && all.equal < all.compared, "a frozen input differs: {all:?}");
 }
 
-fn check_viewers(ledger: &std::path::Path) {
-    let text = std::fs::read_to_string(ledger).unwrap();
-    let entries: Vec<Entry> =
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert!(entries.len() >= 20, "{} sessions", entries.len());
+fn check_viewers(ledger: &CrowdLedger) {
+    assert_eq!(ledger.entries.len(), VIEWERS, "sessions");
     let mut statuses = BTreeSet::new();
-    for entry in &entries {
+    for entry in &ledger.entries {
         assert!(entry.stalls.is_empty(), "{} stalled: {:?}", entry.sid, entry.stalls);
         assert!(entry.startup_ms.is_some(), "{} did not start", entry.sid);
         statuses.extend(entry.requests.iter().map(|request| request.status));
     }
     assert_eq!(statuses, BTreeSet::from([200]), "every segment was there");
-    println!("{} sessions without a stall", entries.len());
+    println!("{VIEWERS} sessions without a stall");
 }

@@ -64,21 +64,18 @@ impl Trouble {
     }
 }
 
-/// A segment's video and audio.
+/// A segment whose video and audio have arrived.
 #[derive(Debug, Clone)]
-pub(super) struct Pair {
+pub(super) struct Segment {
     pub(super) k: u64,
     pub(super) video: Fetched,
-    pub(super) audio: Option<Fetched>,
 }
 
 /// The outcome of fetching a segment, and every request made for it.
 #[derive(Debug)]
 pub(super) struct SegmentOutcome {
     pub(super) requests: Vec<Request>,
-    pub(super) pair: Result<Pair, Trouble>,
-    /// Bytes of init segments.
-    pub(super) init_bytes: u64,
+    pub(super) segment: Result<Segment, Trouble>,
 }
 
 /// A segment to fetch.
@@ -174,19 +171,18 @@ impl Requester<'_> {
         let k = object.segment.map(|(k, _)| k);
         let url = decorate(object, self.sid, &self.viewer.settings.stream, self.grid);
         let at = self.viewer.clock.now_us();
-        let host = format!("{}:{}", url.host_str().unwrap_or_default(), url.port().unwrap_or(80));
         let track = url.path_segments().and_then(|mut path| path.nth_back(1)).unwrap_or_default();
         let track = track.to_owned();
         let got = fetch::media(&self.viewer.client, url, self.line.clone()).await;
         let took = (self.viewer.clock.now_us() - at).max(0).unsigned_abs() / 1_000;
-        let (status, edge) = match &got {
-            Ok(fetched) => (200, fetched.edge.clone()),
-            Err(FetchError::Status(status)) => (*status, None),
-            Err(FetchError::Broken(_)) => (0, None),
+        let status = match &got {
+            Ok(_) => 200,
+            Err(FetchError::Status(status)) => *status,
+            Err(FetchError::Broken(_)) => 0,
         };
         let pathway = self.pathway.to_owned();
         let at_ms = at.div_euclid(1_000);
-        (got, Request { at_ms, pathway, host, edge, track, k, status, took_ms: took })
+        (got, Request { at_ms, pathway, track, k, status, took_ms: took })
     }
 }
 
@@ -206,8 +202,7 @@ pub(super) async fn segment(
     let requester = Requester { viewer, pathway, grid, sid: &wanted.sid, line: line.clone() };
     let mut outcome = SegmentOutcome {
         requests: Vec::new(),
-        pair: Err(FetchError::Broken("no such rung".to_owned()).into()),
-        init_bytes: 0,
+        segment: Err(FetchError::Broken("no such rung".to_owned()).into()),
     };
     let Some(rung) = stream.rungs.get(wanted.rung) else { return outcome };
     let inits = [Some(&rung.media), stream.audio.as_ref()].into_iter().flatten();
@@ -215,12 +210,9 @@ pub(super) async fn segment(
         let init = Object { url: media.init.clone(), kind: "i", segment: None };
         let (got, request) = requester.get(init).await;
         outcome.requests.push(request);
-        match got {
-            Ok(fetched) => outcome.init_bytes += fetched.bytes,
-            Err(error) => {
-                outcome.pair = Err(error.into());
-                return outcome;
-            }
+        if let Err(error) = got {
+            outcome.segment = Err(error.into());
+            return outcome;
         }
     }
     let k = wanted.k;
@@ -239,8 +231,8 @@ pub(super) async fn segment(
     outcome.requests.push(request);
     let (audio, request) = audio.unzip();
     outcome.requests.extend(request);
-    outcome.pair = match (video, audio.transpose()) {
-        (Ok(video), Ok(audio)) => Ok(Pair { k, video, audio }),
+    outcome.segment = match (video, audio.transpose()) {
+        (Ok(video), Ok(_)) => Ok(Segment { k, video }),
         (Err(error), _) | (_, Err(error)) => Err(error.into()),
     };
     outcome

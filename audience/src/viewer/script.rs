@@ -98,3 +98,63 @@ impl Script {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tallylight_schemas::grid::Grid;
+
+    use super::super::download::{START_BEHIND, newest};
+    use super::*;
+    use crate::Settings;
+    use crate::plan::Plan;
+    use crate::pure::playback::Playback;
+
+    /// A step of time: two hundred of them are a segment.
+    const STEP_US: i64 = 10_000;
+
+    /// How often a player of this plan stalls, and how often it plays on. A line that is not slow
+    /// brings each segment at once.
+    fn stalls(plan: SessionPlan, pressed_us: i64) -> (u32, u32) {
+        let (grid, mut now) = (Grid::DEMO, pressed_us);
+        let mut next = newest(grid, now) - START_BEHIND;
+        let mut playback = Playback::new(grid.start_us(next), grid.duration_us());
+        let (mut script, mut since, mut counts) = (Script::new(plan, now), now, (0, 0));
+        loop {
+            if let Some(change) = playback.advance(now) {
+                since = change.at_us;
+                counts.0 += 1;
+            }
+            let told = script.instruction(now, playback.state(), since, None);
+            if told.leave {
+                return counts;
+            }
+            if told.kbps > STARVED_KBPS && next <= newest(grid, now) {
+                next += 1;
+                if let Some(change) = playback.append(grid.start_us(next), now) {
+                    counts.1 += u32::from(script.first_frame_us.is_some());
+                    script.first_frame(change.at_us);
+                    since = change.at_us;
+                }
+            }
+            now += STEP_US;
+        }
+    }
+
+    #[test]
+    fn every_stall_of_a_script_that_just_has_time_for_it_begins_and_ends() {
+        for count in 1..=2 {
+            let lasting = |duration_s| Settings {
+                duration_s,
+                stalls_per_viewer: count,
+                ..Settings::default()
+            };
+            let settings = (1..).map(lasting).find(|settings| settings.validate().is_ok()).unwrap();
+            // One press of Play for each moment of a segment.
+            for (at, mut sessions) in (0..).zip(Plan::scripted(&settings).viewers) {
+                let pressed_us = 1_795_000_000_000_000 + at * STEP_US;
+                let counts = stalls(sessions.remove(0), pressed_us);
+                assert_eq!(counts, (count, count), "viewer {at} of {settings:?}");
+            }
+        }
+    }
+}

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::download::{self, Pair, SegmentOutcome, Stream, Trouble, Wanted};
+use super::download::{self, Segment, SegmentOutcome, Stream, Trouble, Wanted};
 use super::script::Script;
 use super::{Viewer, until};
 use crate::beacon::Reporter;
@@ -154,14 +154,17 @@ impl<'a> Session<'a> {
                 self.choose_rung();
                 Ok(self.next(Duration::ZERO))
             }
-            Done::Opened(Err(trouble)) => self.retry(&trouble, Self::open),
+            Done::Opened(Err(trouble)) => {
+                self.report.request_failed();
+                self.retry(&trouble, Self::open)
+            }
             Done::Entered(stream) => Ok(self.entered(stream)),
             Done::Segment(outcome) => {
-                self.report.requested(outcome.requests, outcome.init_bytes);
-                match outcome.pair {
-                    Ok(pair) => {
+                self.report.requested(outcome.requests);
+                match outcome.segment {
+                    Ok(segment) => {
                         self.failures_in_row = 0;
-                        self.append(&pair);
+                        self.append(&segment);
                         Ok(self.next(Duration::ZERO))
                     }
                     Err(trouble) => self.failed(&trouble),
@@ -175,7 +178,6 @@ impl<'a> Session<'a> {
         trouble: &Trouble,
         next: impl FnOnce(&mut Self) -> Work<'a>,
     ) -> Result<Work<'a>, String> {
-        self.report.request_failed();
         self.failures_in_row += 1;
         match trouble.fatal_code() {
             Some(code) => Err(code),
@@ -184,23 +186,23 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn append(&mut self, pair: &Pair) {
+    fn append(&mut self, segment: &Segment) {
         let now = self.viewer.clock.now_us();
         let (Some(playback), Some(route)) = (self.playback.as_mut(), self.route.as_mut()) else {
             return;
         };
         route.works(self.rung, now);
         let grid = route.stream.grid;
-        let after_first_byte = pair.video.took.saturating_sub(pair.video.ttfb).as_secs_f64();
-        self.throughput.add(pair.video.bytes, after_first_byte);
-        self.needed_kbps = pair.video.bytes as f64 * 8.0 / grid.seconds() / 1_000.0;
-        self.report.segment(pair, self.throughput.kbps());
-        self.next_k = pair.k + 1;
+        let video = &segment.video;
+        self.throughput.add(video.bytes, video.took.saturating_sub(video.ttfb).as_secs_f64());
+        self.needed_kbps = video.bytes as f64 * 8.0 / grid.seconds() / 1_000.0;
+        self.report.throughput(self.throughput.kbps());
+        self.next_k = segment.k + 1;
         // The buffer may have run out during the download.
         if let Some(change) = playback.advance(now) {
             self.report.change(change, playback);
         }
-        if let Some(change) = playback.append(grid.start_us(pair.k + 1), now) {
+        if let Some(change) = playback.append(grid.start_us(segment.k + 1), now) {
             self.script.first_frame(change.at_us);
             self.report.change(change, playback);
         }

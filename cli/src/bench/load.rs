@@ -81,7 +81,9 @@ async fn all(to: &Target, bodies: &Arc<Vec<Bytes>>, at_a_time: usize) -> anyhow:
                 let answer = request.body(body.clone()).send().await?;
                 ensure!(answer.status() == 204, "{} answered {}", to.url, answer.status());
                 let fates = answer.headers().get(headers::FATES);
-                let whole = fates.is_none_or(|fates| fates.as_bytes().starts_with(b"accepted="));
+                // `accepted=N` alone; a second fate would follow behind a comma.
+                let all = |fates: &[u8]| fates.starts_with(b"accepted=") && !fates.contains(&b',');
+                let whole = fates.is_none_or(|fates| all(fates.as_bytes()));
                 ensure!(whole, "{} did not accept all: {fates:?}", to.url);
             }
         });

@@ -17,7 +17,7 @@ pub(super) struct Watch<'a> {
     before: Look,
     clicked: Instant,
     hit_at: Option<Instant>,
-    pub(super) healthy_since: Option<Instant>,
+    healthy_since: Option<Instant>,
     run: Run,
 }
 
@@ -56,10 +56,15 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// Whether viewers were affected and have been healthy for long enough since.
+    pub(super) fn recovered(&self) -> bool {
+        self.healthy_since.is_some_and(|since| since.elapsed() >= STEADY)
+    }
+
     /// Whether the fault is named and viewers have recovered, or were not affected at all.
     fn is_over(&self) -> bool {
         let recovered = match self.hit_at {
-            Some(_) => self.healthy_since.is_some_and(|since| since.elapsed() >= STEADY),
+            Some(_) => self.recovered(),
             None => self.clicked.elapsed() >= HITS_WITHIN,
         };
         self.run.named_s.is_some() && recovered
@@ -68,7 +73,8 @@ impl<'a> Watch<'a> {
     /// The result; `was_healthy` says whether viewers had recovered when the fault was switched
     /// off.
     pub(super) fn end(self, was_healthy: bool) -> Run {
-        let recovered_s = self.healthy_since.map(|at| (at - self.clicked).as_secs_f64());
+        let since = self.healthy_since.filter(|_| self.recovered());
+        let recovered_s = since.map(|at| (at - self.clicked).as_secs_f64());
         Run { recovered_s, after_off: recovered_s.is_some() && !was_healthy, ..self.run }
     }
 }

@@ -3,14 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use tallylight_eventlog::EventLog;
 use tallylight_eventlog::kafka::{Change, Kafka};
-use tallylight_eventlog::{EventLog, LogError};
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::ident::Shard;
 use tallylight_store::history::{History, HistoryError};
+use tallylight_store::snapshot::SnapshotError;
 use tallylight_stream_processor::{Metrics, ProcessorError, ProcessorHandle};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -19,8 +20,12 @@ use super::remote_processors::RemoteProcessors;
 use crate::processor::{self, OpenedProcessor};
 use crate::settings::Settings;
 
-/// Delay before another attempt to open a shard.
+/// Delay before another attempt to open a shard, and the longest after many: each attempt occupies
+/// the other shards' threads for a moment.
 const RETRY: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How often the log says why a shard cannot be opened.
+const SAID_EVERY: Duration = Duration::from_secs(60);
 
 /// A shard whose processor runs, and the history that it writes.
 #[derive(Debug, Clone)]
@@ -198,20 +203,25 @@ impl Drop for Listing {
     }
 }
 
-/// Opens a shard and processes it until `stop`.
+/// Opens a shard and processes it until `stop`. While it cannot be opened, the others run.
 async fn work(listing: Listing, stop: CancellationToken) -> anyhow::Result<()> {
     let (shared, shard) = (&listing.0, listing.1);
+    let (mut pause, mut said) = (RETRY, None);
     let OpenedProcessor { processor, history } = loop {
         match open(shared, shard).await {
             Ok(opened) => break opened,
-            Err(error) if is_temporary(&error) => {
-                tracing::warn!(?shard, %error, "the shard cannot be opened now");
+            Err(error) if concerns_all(&error) => return Err(error),
+            Err(error) => {
+                if said.is_none_or(|at: Instant| at.elapsed() >= SAID_EVERY) {
+                    tracing::warn!(?shard, %error, "cannot open the shard; trying again");
+                    said = Some(Instant::now());
+                }
             }
-            Err(error) => return Err(error),
         }
-        if stop.run_until_cancelled(tokio::time::sleep(RETRY)).await.is_none() {
+        if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
             return Ok(());
         }
+        pause = (pause * 2).min(LONGEST_PAUSE);
     };
     shared.local.opened(RunningShard {
         shard,
@@ -232,15 +242,40 @@ async fn open(shared: &Shared, shard: Shard) -> anyhow::Result<OpenedProcessor> 
     processor::open(&shared.settings, &log, &shared.clock, shared.metrics.clone()).await
 }
 
-/// Whether another attempt may succeed in a moment.
-fn is_temporary(error: &anyhow::Error) -> bool {
-    let log = |error: &LogError| matches!(error, LogError::Unavailable(_));
-    match error.downcast_ref::<ProcessorError>() {
-        Some(ProcessorError::Log(error)) => log(error),
-        Some(_) => false,
-        None => {
-            error.downcast_ref().is_some_and(log)
-                || matches!(error.downcast_ref(), Some(HistoryError::Unavailable(_)))
-        }
+/// Whether no shard can be opened until somebody changes the settings, or the data folder, which is
+/// that of another log.
+fn concerns_all(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(ProcessorError::Settings(_)))
+        || matches!(error.downcast_ref(), Some(HistoryError::Foreign(_)))
+        || matches!(error.downcast_ref(), Some(SnapshotError::Foreign(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use tallylight_eventlog::LogError;
+
+    use super::*;
+
+    #[test]
+    fn only_wrong_settings_and_wrong_folders_end_what_runs_beside_a_shard() {
+        let dir = || std::path::PathBuf::from("snapshots/2");
+        let denied = SnapshotError::Disk { dir: dir(), error: io::ErrorKind::NotADirectory.into() };
+        let shorter = || LogError::Invalid("it ends before".to_owned());
+        let waiting: [anyhow::Error; 5] = [
+            denied.into(),
+            shorter().into(),
+            ProcessorError::Log(shorter()).into(),
+            HistoryError::Data("a table".to_owned()).into(),
+            HistoryError::Unavailable("a disk".to_owned()).into(),
+        ];
+        assert!(!waiting.iter().any(concerns_all));
+        let ending: [anyhow::Error; 3] = [
+            SnapshotError::Foreign(dir()).into(),
+            HistoryError::Foreign("of another log".to_owned()).into(),
+            ProcessorError::Settings(vec!["partitions".to_owned()]).into(),
+        ];
+        assert!(ending.iter().all(concerns_all));
     }
 }

@@ -50,8 +50,8 @@ pub struct Kind {
 }
 
 impl Kind {
-    /// Whether it costs no more than the request itself: then it may have to wait, but is not
-    /// refused.
+    /// Whether it costs no more than the request itself: then it may have to wait, but is hardly
+    /// ever refused.
     fn is_light(self, bytes: u64) -> bool {
         bytes <= if self.encoding == Encoding::Identity { SMALL_BYTES } else { LIGHT_BYTES }
     }
@@ -82,8 +82,8 @@ impl Lines {
         if !kind.needs_turn(bytes as u64) {
             return Ok(None);
         }
-        let may_be_refused = !kind.is_light(bytes as u64);
-        self.of(kind).take(&caller.tenant, bytes, may_be_refused).await.map(Some)
+        let is_light = kind.is_light(bytes as u64);
+        self.of(kind).take(&caller.tenant, bytes, is_light).await.map(Some)
     }
 
     /// Whether to receive a body of this announced length, as its line has room. Short bodies and

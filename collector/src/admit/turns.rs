@@ -17,11 +17,11 @@ const USUAL: Duration = Duration::from_millis(1);
 /// The pace is averaged over this many moves, so that a machine that stalls for a moment does not
 /// count as slow.
 const AVERAGED: u32 = 32;
-/// In a slow line, tenants with a small part of it are admitted until the wait is this many times
-/// as long, …
+/// In a slow line, light bodies and tenants with a small part of it are admitted until the wait
+/// is this many times as long, …
 const FULL: u32 = 2;
-/// … and a body that waited this many times as long is refused, as the bodies before it took longer
-/// than any measured so far.
+/// … and a large body that waited this many times as long is refused, as the bodies before it took
+/// longer than any measured so far.
 const TOO_LATE: u32 = 4;
 
 /// A limited number of bodies at a time; the others wait in line.
@@ -59,18 +59,21 @@ impl Turns {
         Self { permits: Semaphore::new(at_once), line: Mutex::new(line) }
     }
 
-    /// A turn, in order of arrival, to be held while the body is processed.
+    /// A turn, in order of arrival, to be held while the body is processed. A light body costs
+    /// little, so only those that would make all others wait for long are refused.
     pub(super) async fn take(
         &self,
         tenant: &Arc<str>,
         bytes: usize,
-        may_be_refused: bool,
+        is_light: bool,
     ) -> Result<SemaphorePermit<'_>, Behind> {
         let permit = match self.permits.try_acquire() {
             Ok(permit) => permit,
             Err(_) => {
-                if may_be_refused {
+                if !is_light {
                     self.has_room(tenant, bytes)?;
+                } else if !self.line.lock().has_room_for_light(tenant) {
+                    return Err(Behind);
                 }
                 let place = self.join(tenant, bytes);
                 // The semaphore is never closed.
@@ -79,7 +82,7 @@ impl Turns {
                 line.moves(place.since, Instant::now());
                 let too_late = place.since.elapsed() > line.patience * TOO_LATE;
                 drop(line);
-                if may_be_refused && too_late {
+                if too_late && !is_light {
                     return Err(Behind);
                 }
                 permit
@@ -106,15 +109,34 @@ impl Line {
     /// While the line is slow, a tenant may hold at most an equal part of it, so that one that
     /// fills it does not keep the others out. An empty line admits any body.
     fn has_room(&self, tenant: &Arc<str>, bytes: usize) -> bool {
+        let (own, has_its_part) = self.part(tenant);
+        let slow = self.wait() > self.patience && has_its_part;
+        let full = self.is_full() || self.bytes.saturating_add(bytes) > self.most_bytes;
+        self.all == 0 || !(slow || (full && own > 0))
+    }
+
+    /// Whether a light body is admitted: always, unless the wait is long and its tenant has an
+    /// equal part of the line.
+    fn has_room_for_light(&self, tenant: &Arc<str>) -> bool {
+        let (own, has_its_part) = self.part(tenant);
+        !(self.is_full() && own > 0 && has_its_part)
+    }
+
+    /// How many bodies of a tenant wait, and whether another would be more than an equal part.
+    fn part(&self, tenant: &Arc<str>) -> (u32, bool) {
         let own = self.waiting.get(tenant).copied().unwrap_or_default();
         let others = self.waiting.len() - usize::from(own > 0);
         let tenants = u32::try_from(others).unwrap_or(u32::MAX).saturating_add(1);
-        let wait = self.each.saturating_mul(self.all);
-        let has_its_part = own.saturating_mul(tenants) >= self.all;
-        let slow = wait > self.patience && has_its_part;
-        let full =
-            wait > self.patience * FULL || self.bytes.saturating_add(bytes) > self.most_bytes;
-        self.all == 0 || !(slow || (full && own > 0))
+        (own, own.saturating_mul(tenants) >= self.all)
+    }
+
+    /// How long a new body would wait.
+    fn wait(&self) -> Duration {
+        self.each.saturating_mul(self.all)
+    }
+
+    fn is_full(&self) -> bool {
+        self.wait() > self.patience * FULL
     }
 
     fn enter(&mut self, tenant: &Arc<str>, bytes: usize) {

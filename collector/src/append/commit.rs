@@ -8,11 +8,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::join_all;
 use tallylight_eventlog::{LogError, Part, Shards};
+use tallylight_schemas::dead::DeadLetter;
 use tallylight_schemas::record::{EVENTS, Kind};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{AppendFailure, Outcome, Queue, Set, entries};
+use crate::dead_letters::DeadLetters;
 use crate::fates::Ledger;
 use crate::metrics::{Letter, Metrics};
 
@@ -27,6 +29,7 @@ pub(crate) const LAST: Duration = Duration::from_secs(30);
 pub struct Committer {
     queue: Arc<Queue>,
     log: Shards,
+    letters: Arc<DeadLetters>,
     metrics: Arc<Metrics>,
     healthy: Arc<AtomicBool>,
 }
@@ -43,10 +46,11 @@ impl Committer {
     pub fn new(
         queue: Arc<Queue>,
         log: Shards,
+        letters: Arc<DeadLetters>,
         metrics: Arc<Metrics>,
         healthy: Arc<AtomicBool>,
     ) -> Self {
-        Self { queue, log, metrics, healthy }
+        Self { queue, log, letters, metrics, healthy }
     }
 
     /// Commits until `stop`, then commits the rest.
@@ -92,10 +96,12 @@ impl Committer {
         }
         let mut ledger = Ledger::default();
         let (mut all, mut waiters) = (Vec::with_capacity(sets.len()), Vec::new());
-        let (mut sum, mut letters) = (0, 0);
+        let (mut sum, mut letters) = (0, Vec::new());
         for Set { rows, ledger: fates, waiters: more, .. } in sets {
             sum += rows.len();
-            letters += rows.letters.len() as u64;
+            let charged =
+                |one: &DeadLetter| (one.tenant.clone(), one.reason.clone(), one.received_at);
+            letters.extend(rows.letters.iter().map(charged));
             all.push(rows);
             ledger.merge(fates);
             waiters.extend(more);
@@ -113,12 +119,18 @@ impl Committer {
         match &outcome {
             Ok(_) => {
                 self.metrics.count_fates(&ledger);
-                self.metrics.count_letters(Letter::Kept, letters);
+                self.metrics.count_letters(Letter::Kept, letters.len() as u64);
             }
-            // Nothing was stored, or that is unknown: counting twice is better than not at all.
-            Err(_) => {
+            // Nothing was stored, or that is unknown: counting twice is better than not at all, and
+            // a client that sends again should not pay twice.
+            Err(failure) => {
                 self.queue.shed_again(shed);
-                self.metrics.count_letters(Letter::Dropped, letters);
+                self.metrics.count_letters(Letter::Dropped, letters.len() as u64);
+                letters.iter().for_each(|(of, why, at)| self.letters.refund(of, why, *at));
+                // What can never be stored has cost its work for good.
+                if !matches!(failure, AppendFailure::Internal(_)) {
+                    waiters.iter().for_each(|(_, reservation)| reservation.refund());
+                }
             }
         }
         for (waiter, reservation) in waiters {

@@ -14,6 +14,8 @@ pub struct Reservation {
     pub(super) caller: Caller,
     pub(super) records: usize,
     pub(super) bytes: usize,
+    /// Records charged to the quotas.
+    pub(super) charged: u64,
 }
 
 /// Why a request found no room.
@@ -31,14 +33,21 @@ impl Reservation {
     /// records that were read, since a rejected one costs as much work.
     pub(super) fn keep(&mut self, tally: &Tally, repeated: usize) {
         let kept = usize::try_from(tally.stored()).unwrap_or(usize::MAX);
-        let bytes = (self.bytes / self.records.max(1)).saturating_mul(kept);
-        let bytes = bytes.saturating_add(repeated);
+        let share = (self.bytes / self.records.max(1)).saturating_mul(kept);
+        // The records that are stored may be the longest of the body, but not longer than it.
+        let bytes = share.max(tally.held().min(self.bytes)).saturating_add(repeated);
         let mut state = self.queue.state.lock();
-        state.shares.charge(&self.caller, tally.read());
+        self.charged = tally.read();
+        state.shares.charge(&self.caller, self.charged);
         state.shares.give(&self.caller.tenant, self.records, self.bytes);
         state.shares.hold(&self.caller.tenant, kept, bytes);
         self.queue.metrics.queue_records.set(state.shares.records());
         (self.records, self.bytes) = (kept, bytes);
+    }
+
+    /// Gives back what was charged, as the log did not take the records.
+    pub(super) fn refund(&self) {
+        self.queue.state.lock().shares.refund(&self.caller, self.charged);
     }
 }
 
@@ -75,5 +84,12 @@ mod tests {
         assert_eq!((held(), room.bytes), (4, 470));
         drop(room);
         assert_eq!(held(), 0);
+        for (bytes, kept) in [(500, 570), (5_000, 1_070)] {
+            let (mut room, _) = queue.reserve(&caller, (10, 1_000), 0).expect("room");
+            let mut tally = Tally::all(Fate::Accepted, Reason::None, 3);
+            tally.hold(bytes);
+            room.keep(&tally, 70);
+            assert_eq!((held(), room.bytes), (3, kept), "those that are stored were longer");
+        }
     }
 }

@@ -56,7 +56,7 @@ impl Shares {
 
     /// The caller's standing at this moment, without the current request.
     pub(super) fn standing(&mut self, caller: &Caller, now_us: i64) -> Standing {
-        let Some(tenant) = self.tenants.get_mut(&caller.tenant) else { return Standing::CALM };
+        let Some(tenant) = self.tenants.get(&caller.tenant) else { return Standing::CALM };
         let newly = if tenant.records == 0 { tenant.weight } else { 0 };
         let active = self.active.saturating_add(newly);
         let share = |own: usize, all: usize, limit: usize| {
@@ -66,9 +66,7 @@ impl Shares {
         let records = share(tenant.records, self.records, self.max_records);
         let bytes = share(tenant.bytes, self.bytes, self.max_bytes);
         let queue = Standing { pressure: records.max(bytes), cause: Reason::Overload };
-        let key = self.keys.get_mut(caller.key).and_then(Option::as_mut);
-        let quotas = [tenant.quota.as_mut(), key].into_iter().flatten();
-        let quota = quotas.map(|bucket| bucket.pressure(now_us)).max().unwrap_or(0);
+        let quota = self.quotas(caller).map(|bucket| bucket.pressure(now_us)).max().unwrap_or(0);
         queue.or(Standing { pressure: quota, cause: Reason::Quota })
     }
 
@@ -110,11 +108,19 @@ impl Shares {
 
     /// Charges the records that were read to the quotas.
     pub(super) fn charge(&mut self, caller: &Caller, records: u64) {
+        self.quotas(caller).for_each(|bucket| bucket.take(records));
+    }
+
+    /// Gives back what was charged for records that the log did not take.
+    pub(super) fn refund(&mut self, caller: &Caller, records: u64) {
+        self.quotas(caller).for_each(|bucket| bucket.give(records));
+    }
+
+    /// The quotas of the caller's tenant and of its write key.
+    fn quotas(&mut self, caller: &Caller) -> impl Iterator<Item = &mut Bucket> {
         let tenant = self.tenants.get_mut(&caller.tenant).and_then(|t| t.quota.as_mut());
         let key = self.keys.get_mut(caller.key).and_then(Option::as_mut);
-        for bucket in [tenant, key].into_iter().flatten() {
-            bucket.take(records);
-        }
+        [tenant, key].into_iter().flatten()
     }
 
     /// Records that hold room in the queue.

@@ -59,7 +59,12 @@ pub fn body(batches: &[RecordBatch], context: Context<'_>, rows: &mut Rows) -> T
         let wanted = context.ring.is_some() || read.is_err() && context.has_room(rows);
         let shown = wanted.then(|| columns::event(batch, row).ok()).flatten().unwrap_or_default();
         let way = (Mode::Event, Source::Events, shown.as_bytes());
+        let accepted = tally.accepted();
         cmcd::keep(read.map(|()| &mut record), way, context, rows, &mut tally);
+        // An event that is not shown has no text whose bytes could be counted.
+        if shown.is_empty() && tally.accepted() > accepted {
+            tally.hold(sent.len());
+        }
     }
     let beyond = events(batches).saturating_sub(context.max_records);
     tally.add(Fate::Rejected, Reason::TooMany, beyond as u64);

@@ -103,6 +103,7 @@ pub(super) fn keep(
     match record {
         Ok(record) if rows.push_player(&envelope, record, session) => {
             tally.accept(record.dropped_values(), record.dropped_keys());
+            tally.hold(text.len());
         }
         other => {
             let reason = other.err().unwrap_or(Reason::NoSid);

@@ -42,6 +42,7 @@ pub(super) fn keep(
         if let Some((reported, record)) = reported {
             reported.keep(record, &event, context, rows, tally);
         }
+        tally.hold(text_bytes(&event));
         rows.push_delivery(tenant, received_at, event);
         tally.accept(0, 0);
     } else {
@@ -58,6 +59,13 @@ fn clean(event: &mut DeliveryEvent) {
     let optional = [&mut event.edge, &mut event.pipeline, &mut event.cid, &mut event.defect];
     let names = [&mut event.source, &mut event.stream, &mut event.track];
     names.into_iter().chain(optional.into_iter().flatten()).for_each(scrub::name);
+}
+
+/// Bytes of its names and ids.
+fn text_bytes(event: &DeliveryEvent) -> usize {
+    let optional = [&event.edge, &event.pipeline, &event.defect, &event.sid, &event.cid];
+    let names = [&event.source, &event.stream, &event.track];
+    names.into_iter().chain(optional.into_iter().flatten()).map(String::len).sum()
 }
 
 /// Plausible times of an event, Unix µs: from 2001 to 2100. A player's time in ms, read as µs,

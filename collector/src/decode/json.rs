@@ -136,6 +136,7 @@ fn other(
         _ => return Err(Reason::BadShape),
     }
     tally.accept(0, 0);
+    tally.hold(text.len());
     Ok(())
 }
 

@@ -64,6 +64,7 @@ impl<'a> ReportedCmcd<'a> {
         let envelope = Envelope { tenant, mode, source, received_at: served_at, about };
         if rows.push_player(&envelope, &record, session) {
             tally.beside(self.source, Fate::Accepted, Reason::None);
+            tally.hold(self.text.len());
         }
     }
 }

@@ -4,7 +4,7 @@ use arrow::datatypes::{DataType, FieldRef};
 use serde_json::{Map, Value, json};
 use tallylight_schemas::cmcd::{self, Key, Kind, MAX_CUSTOM_CHARS, MAX_ITEMS, Unit};
 use tallylight_schemas::ipc::{TenantDelivery, fields};
-use tallylight_schemas::tables::Table;
+use tallylight_schemas::tables::{self, Table};
 
 use super::SCHEMA_PATH;
 use crate::decode::delivery::{NAME_BYTES, bounds};
@@ -83,8 +83,17 @@ fn of_key(key: Key) -> Value {
             }},
         ]})),
     };
-    schema["description"] = key.about().into();
+    schema["description"] = about(Table::PlayerEvents, key.name()).into();
     schema
+}
+
+/// What a member means, as the column of its name says it, with the unit of its numbers.
+fn about(table: Table, member: &str) -> Option<String> {
+    let column = table.column(member)?;
+    // SQL has a type for times; an event has a number.
+    let unit = column.unit.or((column.kind == tables::Kind::Time).then_some("Unix µs"));
+    let unit = unit.map(|unit| format!(" Unit: {unit}.")).unwrap_or_default();
+    Some(format!("{}{unit}", column.about))
 }
 
 /// A text of a key.
@@ -145,10 +154,7 @@ fn of_member(member: &FieldRef) -> Value {
     if member.is_nullable() {
         schema["type"] = json!([schema["type"], "null"]);
     }
-    let columns = Table::DeliveryEvents.columns();
-    if let Some(column) = columns.iter().find(|column| column.name == member.name()) {
-        schema["description"] = column.about.into();
-    }
+    schema["description"] = about(Table::DeliveryEvents, member.name()).into();
     schema
 }
 
@@ -233,6 +239,7 @@ mod tests {
             assert!(json::parse(&without.to_string(), Mode::Event).is_err(), "{name}");
         }
     }
+
     /// Whether a player's event with this member is accepted, and loses nothing.
     fn is_kept(name: &str, value: &Value) -> bool {
         let mut event = json!({"sid": "a", "e": "t", "ts": 1_795_000_000_000_i64});

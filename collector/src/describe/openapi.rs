@@ -33,8 +33,15 @@ pub fn openapi() -> Value {
         "components": {
             "schemas": {"Event": schema(), "Problem": problem()},
             "securitySchemes": {
-                "query": {"type": "apiKey", "in": "query", "name": "k"},
-                "bearer": {"type": "http", "scheme": "bearer"},
+                "query": {
+                    "type": "apiKey", "in": "query", "name": "k",
+                    "description": "The write key, which says whose records they are.",
+                },
+                "bearer": {
+                    "type": "http", "scheme": "bearer",
+                    "description": "The write key, which takes precedence over `k`; or the service \
+                                    key, with the write key as `k`.",
+                },
             },
         },
     })
@@ -110,7 +117,7 @@ fn export(signal: &str, word: &str) -> Value {
     let (json, protobuf) = ("application/json", "application/x-protobuf");
     let binary = json!({"schema": {"type": "string", "format": "binary"}});
     let object = json!({"schema": {"type": "object"}});
-    let mut responses = refusals(&POST_REFUSALS);
+    let mut responses = sent_back(&POST_REFUSALS);
     for (_, refusal) in responses.as_object_mut().into_iter().flatten() {
         // Exporters read a google.rpc.Status; other clients get problem+json as elsewhere.
         refusal["content"][json] = object.clone();
@@ -120,6 +127,7 @@ fn export(signal: &str, word: &str) -> Value {
         "description": format!(
             "Export{word}ServiceResponse: stored, except for what partial_success reports"
         ),
+        "headers": {"Tallylight-Fates": fates()},
         "content": {json: object, protobuf: binary},
     });
     json!({
@@ -160,6 +168,7 @@ fn plain(summary: &str, media_type: &str) -> Value {
 fn ready() -> Value {
     let mut path = plain("200 while appends to the log work", "text/plain");
     path["get"]["responses"]["503"] = refusal(503);
+    path["get"]["responses"]["503"]["headers"] = json!({"Retry-After": retry_after()});
     path
 }
 
@@ -167,17 +176,46 @@ fn ready() -> Value {
 const POST_REFUSALS: [u16; 9] = [400, 401, 408, 411, 413, 415, 429, 500, 503];
 
 fn stored(statuses: &[u16]) -> Value {
-    let text = |about: &str| json!({"description": about, "schema": {"type": "string"}});
-    let mut responses = refusals(statuses);
+    let mut responses = sent_back(statuses);
+    let dropped = header("string", "Values lost from records that were accepted");
     responses["204"] = json!({
         "description": "Every record of the request is in the log with its fate",
         "headers": {
-            "Tallylight-Fates": text("What became of the records: `accepted=3, rejected;no_sid=1`"),
-            "Tallylight-Dropped-Values": text("Values lost from records that were accepted"),
-            "Tallylight-Pace": text("What clients are asked to do until the next answer"),
+            "Tallylight-Fates": fates(),
+            "Tallylight-Dropped-Values": dropped,
+            "Tallylight-Pace": pace(),
         },
     });
     responses
+}
+
+/// Refusals of a route that takes records: those to be sent again later say when, and what became
+/// of the records.
+fn sent_back(statuses: &[u16]) -> Value {
+    let mut responses = refusals(statuses);
+    for status in ["429", "503"] {
+        responses[status]["headers"] = json!({
+            "Retry-After": retry_after(), "Tallylight-Pace": pace(), "Tallylight-Fates": fates(),
+        });
+    }
+    responses
+}
+
+fn header(kind: &str, about: &str) -> Value {
+    json!({"description": about, "schema": {"type": kind}})
+}
+
+fn fates() -> Value {
+    let about = "What became of the records that were read: `accepted=3, rejected;no_sid=1`";
+    header("string", about)
+}
+
+fn pace() -> Value {
+    header("string", "What clients are asked for until the next answer: `interval=3, sample=0.50`")
+}
+
+fn retry_after() -> Value {
+    header("integer", "The same request may succeed after so many seconds")
 }
 
 /// The statuses that any request may be refused with before its route is known.

@@ -56,4 +56,10 @@ impl Bucket {
         let records = i64::try_from(records).unwrap_or(i64::MAX);
         self.level = self.level.saturating_sub(records.saturating_mul(RECORD));
     }
+
+    /// Gives back what records were charged that came to nothing.
+    pub fn give(&mut self, records: u64) {
+        let records = i64::try_from(records).unwrap_or(i64::MAX);
+        self.level = self.level.saturating_add(records.saturating_mul(RECORD)).min(self.burst());
+    }
 }

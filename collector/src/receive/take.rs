@@ -134,7 +134,7 @@ impl Collector {
             tenant: &submission.caller.tenant,
             received_at,
             max_records: self.max_records,
-            letters: Some(&self.letters),
+            letters: Some(self.letters.as_ref()),
             ring: self.beacons.open(received_at).then_some(&self.beacons),
             trusted: submission.trusted,
             about: submission.sender.about(),
@@ -148,8 +148,6 @@ impl Collector {
             self.queue.give_back(set);
             return Err(self.refuse(submission, records, NoRoom::Pressed(standing), received_at));
         }
-        self.metrics.dropped_values.inc_by(tally.dropped_values);
-        self.metrics.dropped_keys.inc_by(tally.dropped_keys);
         let outcome = self.queue.hand_over(set, submission.source, &tally, room);
         let came = (submission.caller.tenant.clone(), received_at);
         Ok(Waiting { tally, outcome, pace: standing.pace(), came })

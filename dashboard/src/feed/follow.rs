@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::future::select_all;
 use tallylight_eventlog::{Entry, EventLog, LogError};
 use tallylight_schemas::record::ROWS;
 use tallylight_schemas::rows::TopicRows;
@@ -15,14 +15,16 @@ use crate::{App, reading};
 /// Pause after an error of the log.
 const BACKOFF: Duration = Duration::from_secs(1);
 
-/// Follows all shards of the log for as long as the dashboard runs.
+/// Follows all shards of the log for as long as the dashboard runs. Ends with the first that cannot
+/// be followed any more, and the dashboard with it: one that is started again reads what there is.
 pub(crate) async fn follow(app: Arc<App>) {
     let behind = AtomicUsize::new(usize::from(app.log.count()));
-    let shards = app.log.iter().map(|log| follow_one(&app, log.as_ref(), &behind));
-    join_all(shards).await;
+    let shards = app.log.iter().map(|log| Box::pin(follow_one(&app, log.as_ref(), &behind)));
+    select_all(shards).await;
 }
 
-/// Follows one shard; `behind` counts the shards whose end was not reached yet.
+/// Follows one shard until that is no longer possible; `behind` counts the shards whose end was not
+/// reached yet.
 async fn follow_one(app: &App, log: &dyn EventLog, behind: &AtomicUsize) {
     let keep_s = i64::from(app.settings.live.longest_s()) + 60;
     let mut next = match start(log, keep_s * 1_000_000).await {
@@ -41,6 +43,10 @@ async fn follow_one(app: &App, log: &dyn EventLog, behind: &AtomicUsize) {
     };
     loop {
         if let Err(error) = advance(app, log, &mut next, &mut reached).await {
+            if matches!(error, LogError::Data(_) | LogError::Closed(_)) {
+                tracing::error!(%error, "topic rows cannot be followed any more");
+                return;
+            }
             tracing::warn!(%error, "cannot read topic rows; trying again in 1 s");
             sleep(BACKOFF).await;
         }

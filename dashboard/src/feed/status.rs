@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use tallylight_eventlog::{EventLog, Shards};
+use tallylight_eventlog::{EventLog, Shards, Usage};
 use tallylight_schemas::record::{EVENTS, ROWS};
 use tallylight_schemas::rows::ProgressRow;
 use tallylight_store::live::Progress;
@@ -52,7 +52,8 @@ struct Status {
 
 #[derive(Debug, Default, Serialize)]
 struct LogStatus {
-    bytes: u64,
+    /// `None` while the size of a topic is unknown.
+    bytes: Option<u64>,
     cap_bytes: u64,
     dropped_entries: u64,
     quarantined_entries: u64,
@@ -125,7 +126,8 @@ fn reached(progress: &Progress, shards: u16) -> Option<Vec<u64>> {
 fn complete(status: &mut Status, app: &App, reached: Option<Vec<u64>>) {
     let facts = app.facts.as_ref().map(|facts| facts()).unwrap_or_default();
     let free = || app.settings.data.as_deref().and_then(free_bytes);
-    status.log = log_status(&app.log);
+    let topics = app.log.iter().flat_map(|log| [EVENTS, ROWS].map(|topic| log.usage(topic)));
+    status.log = log_status(topics.flatten());
     status.memory_bytes = resident_bytes();
     status.disk_free_bytes = facts.disk_free_bytes.or_else(free);
     status.lag_entries = facts.lag_entries.or_else(|| lag(&app.log, &reached?));
@@ -139,11 +141,11 @@ fn lag(log: &Shards, reached: &[u64]) -> Option<u64> {
     log.iter().zip(reached).map(behind).sum()
 }
 
-fn log_status(log: &Shards) -> LogStatus {
-    let mut all = LogStatus::default();
-    let topics = log.iter().flat_map(|log| [EVENTS, ROWS].map(|topic| log.usage(topic)));
-    for usage in topics.flatten() {
-        all.bytes += usage.bytes;
+/// The topics of all shards together.
+fn log_status(topics: impl Iterator<Item = Usage>) -> LogStatus {
+    let mut all = LogStatus { bytes: Some(0), ..LogStatus::default() };
+    for usage in topics {
+        all.bytes = all.bytes.zip(usage.bytes).map(|(all, bytes)| all.saturating_add(bytes));
         all.cap_bytes = all.cap_bytes.saturating_add(usage.cap_bytes);
         all.dropped_entries += usage.dropped_entries;
         all.quarantined_entries += usage.quarantined_entries;
@@ -154,4 +156,18 @@ fn log_status(log: &Shards) -> LogStatus {
 fn free_bytes(folder: &Path) -> Option<u64> {
     let disk = nix::sys::statvfs::statvfs(folder).ok()?;
     Some(disk.blocks_available().saturating_mul(disk.fragment_size()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_of_the_log_is_unknown_while_that_of_a_topic_is() {
+        let topic = |bytes| Usage { bytes, cap_bytes: 100, ..Usage::default() };
+        for (bytes, all) in [(Some(9), Some(16)), (None, None)] {
+            let status = log_status([topic(bytes), topic(Some(7))].into_iter());
+            assert_eq!((status.bytes, status.cap_bytes), (all, 200));
+        }
+    }
 }

@@ -1,8 +1,12 @@
 //! The feed over a real WebSocket.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use serde_json::{Value, json};
+use tallylight_eventlog::{Batch, EventLog, LogError, Part, Usage};
+use tokio::sync::watch;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Error;
 
@@ -239,4 +243,44 @@ async fn clients_are_told_when_the_dashboard_stops() {
     feed.next_of("rows").await;
     world.stop.cancel();
     assert_eq!(feed.closed().await.0, 1001);
+}
+
+/// A log whose topics have become shorter than what was read of them.
+#[derive(Debug)]
+struct Shortened(Arc<dyn EventLog>);
+
+#[async_trait]
+impl EventLog for Shortened {
+    fn id(&self) -> &str {
+        self.0.id()
+    }
+
+    async fn append(&self, topic: &str, parts: Vec<Part>) -> Result<u64, LogError> {
+        self.0.append(topic, parts).await
+    }
+
+    async fn read(&self, topic: &str, from: u64, _: usize) -> Result<Batch, LogError> {
+        Err(LogError::Data(format!("{topic} was read up to {from} and ends before")))
+    }
+
+    fn head(&self, topic: &str) -> Result<watch::Receiver<u64>, LogError> {
+        self.0.head(topic)
+    }
+
+    fn usage(&self, topic: &str) -> Result<Usage, LogError> {
+        self.0.usage(topic)
+    }
+
+    async fn close(&self) {}
+}
+
+#[tokio::test]
+async fn a_dashboard_whose_rows_have_become_fewer_ends() {
+    let whole = world(settings()).await;
+    whole.append(&[], &both(NOW_S)).await;
+    let log = Arc::new(Shortened(Arc::clone(&whole.log)));
+    let mut cut = on(settings(), log, Arc::clone(&whole.clock), None).await;
+    let ended = tokio::time::timeout(Duration::from_secs(20), &mut cut.running).await;
+    let error = ended.expect("it ends by itself").unwrap().unwrap_err();
+    assert!(error.to_string().contains("ended"), "{error}");
 }

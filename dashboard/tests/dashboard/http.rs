@@ -1,5 +1,6 @@
 //! Pages, sessions, definitions, health.
 
+use std::io::Read as _;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -21,6 +22,28 @@ async fn every_route_of_the_app_is_its_index() {
         let policy = headers["content-security-policy"].to_str().unwrap();
         assert!(policy.contains("worker-src 'self' blob:"), "{policy}");
         assert!(page.text().await.unwrap().to_lowercase().starts_with("<!doctype html"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_is_sent_compressed_to_whoever_accepts_it() {
+    let world = world(settings()).await;
+    let asked = async |accepted: &'static str| {
+        let request = reqwest::Client::new().get(world.url("/watch"));
+        request.header("accept-encoding", accepted).send().await.unwrap()
+    };
+    for (accepted, packed) in
+        [("br, gzip;q=0.5", true), ("GZIP", true), ("gzip;q=0", false), ("identity", false)]
+    {
+        let page = asked(accepted).await;
+        assert_eq!(page.headers()["vary"], "accept-encoding", "{accepted}");
+        assert_eq!(page.headers().contains_key("content-encoding"), packed, "{accepted}");
+        assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8", "{accepted}");
+        let body = page.bytes().await.unwrap();
+        let mut text = String::new();
+        let read = flate2::read::GzDecoder::new(&*body).read_to_string(&mut text);
+        assert_eq!(read.is_ok(), packed, "{accepted}");
+        assert!(!packed || text.to_lowercase().starts_with("<!doctype html"), "{text}");
     }
 }
 

@@ -20,6 +20,7 @@ use tallylight_schemas::tables::open_sessions;
 use tallylight_schemas::{ipc, metrics};
 use tallylight_store::history::History;
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use tokio_util::sync::CancellationToken;
@@ -32,6 +33,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) addr: SocketAddr,
     pub(crate) stop: CancellationToken,
+    pub(crate) running: JoinHandle<Result<(), tallylight_dashboard::Error>>,
 }
 
 impl Drop for World {
@@ -78,8 +80,8 @@ pub(crate) async fn on(
     let dashboard: Dashboard = build(settings, parts).await.unwrap();
     let addr = dashboard.addr();
     let stop = CancellationToken::new();
-    tokio::spawn(dashboard.run(stop.clone()));
-    World { log, clock, addr, stop }
+    let running = tokio::spawn(dashboard.run(stop.clone()));
+    World { log, clock, addr, stop, running }
 }
 
 impl World {

@@ -104,6 +104,21 @@ async fn functions_that_a_plan_turns_into_others_pick_records_too() {
 }
 
 #[tokio::test]
+async fn what_a_record_says_of_itself_is_known_as_in_history() {
+    let world = world(settings()).await;
+    let claims = "com.tallylight-country=\"DE\",com.tallylight-device=\"tv\",e=t,sid=\"c\",\
+                  ts=1700000000003,v=2";
+    for condition in ["source = 'cmcd' AND device = 'tv' AND country = 'DE'", "sid = 'c'"] {
+        let query = [("where", condition), ("columns", "sid,source,device,country")];
+        let mut lines = Lines::open(&world, &query).await;
+        lines.next().await;
+        append(&world, "demo", &[RECORDS[0], claims]).await;
+        let known = json!({"sid": "c", "source": "cmcd", "device": "tv", "country": "DE"});
+        assert_eq!(lines.next().await, known, "{condition}");
+    }
+}
+
+#[tokio::test]
 async fn a_tail_continues_where_another_ended() {
     let world = world(settings()).await;
     append(&world, "demo", &RECORDS[..1]).await;

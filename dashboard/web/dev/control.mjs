@@ -175,5 +175,5 @@ export function steering() {
     const bad = ["kill", "freeze"].find((fault) => on(`encoder-${name.toLowerCase()}`, fault, now));
     return { name, health: bad ? "bad" : "good", why: bad === "kill" ? "no segments" : bad ? "frozen picture" : "all copies valid", masked: world.masks.some((mask) => mask.pipeline === name && now < mask.to) };
   });
-  return { mode: world.mode, ttl_s: 5, now, streams: ["demo"], sessions_of: ["demo"], public_url: null, edges, pipelines, feed: { connected: true, age_ms: 240 }, ...records() };
+  return { mode: world.mode, ttl_s: 5, now, streams: ["demo"], sessions_of: ["demo"], public_url: null, beacon: "/v1/cmcd?k=demo", edges, pipelines, feed: { connected: true, age_ms: 240 }, ...records() };
 }

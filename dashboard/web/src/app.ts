@@ -6,7 +6,7 @@ import type { SelectionStore } from "./selection";
 import type { SegmentsPoll } from "./stream/segments";
 import type { TallyState } from "./stream/tally";
 
-/** Public write key of the demo's beacons. */
+/** Public write key of the demo's beacons, where steering names no other. */
 export const WRITE_KEY = "demo";
 
 export interface App {

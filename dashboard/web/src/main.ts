@@ -48,10 +48,11 @@ const help = helpCard();
 // It scrolls on small screens, so the keyboard must be able to focus it.
 const main = h("main", { tabindex: "0" });
 find(document, "#app").append(topbar.root, rail.root, main, herald.root, help);
-bindKeys(app, help, () => {
+const theme = (): void => {
   toggleTheme();
   request();
-});
+};
+bindKeys(app, help, theme, draw);
 
 let page: Page | null = null;
 let shown: keyof typeof OPEN | null = null;

@@ -18,6 +18,12 @@ describe("records", () => {
     expect(records.open()).toEqual([]);
     expect(records.allIncidents()).toHaveLength(1);
   });
+  it("knows what ended last, whenever it began", () => {
+    const records = new Records();
+    expect(records.lastClosed()).toBeNull();
+    records.putIncidents([incident("long", { opened_at: 1_000, closed_at: 90_000 }), incident("short", { opened_at: 20_000, closed_at: 30_000 }), incident("open", { opened_at: 80_000 })]);
+    expect(records.lastClosed()?.id).toBe("long");
+  });
   it("puts the worst first and what waits for a click before what is over", () => {
     const records = new Records();
     records.putIncidents([incident("old", { opened_at: 1 }), incident("bad", { severity: "broken" })]);

@@ -41,6 +41,9 @@ export class FakeElement extends Listening {
   get children(): FakeElement[] {
     return this.nodes.filter((node) => node instanceof FakeElement);
   }
+  get options(): FakeElement[] {
+    return this.children;
+  }
   get lastElementChild(): FakeElement | null {
     return this.children.at(-1) ?? null;
   }
@@ -72,6 +75,10 @@ export class FakeElement extends Listening {
     const { parentElement: parent } = this;
     if (parent) parent.nodes = parent.nodes.filter((node) => node !== this);
     this.parentElement = null;
+    if (this.contains(page.activeElement)) page.activeElement = page.body;
+  }
+  contains(other: FakeElement | null): boolean {
+    return other !== null && (other === this || this.contains(other.parentElement));
   }
   getAttribute = (name: string): string | null => this.attributes.get(name) ?? null;
   hasAttribute = (name: string): boolean => this.attributes.has(name);
@@ -98,8 +105,8 @@ export class FakeElement extends Listening {
     return this.querySelectorAll(selector)[0] ?? null;
   }
   /** Dispatches an event from here up to the document, and returns what became of it. */
-  fire(type: string, key = ""): FakeEvent {
-    const event: FakeEvent = { type, key, target: this, defaultPrevented: false, stopped: false, preventDefault: () => (event.defaultPrevented = true), stopPropagation: () => (event.stopped = true) };
+  fire(type: string, key = "", rest: object = {}): FakeEvent {
+    const event: FakeEvent = { type, key, target: this, defaultPrevented: false, stopped: false, preventDefault: () => (event.defaultPrevented = true), stopPropagation: () => (event.stopped = true), ...rest };
     for (let at: FakeElement | null = this; at && !event.stopped; at = at.parentElement) at.hear(event);
     if (!event.stopped) page.hear(event);
     return event;

@@ -1,9 +1,11 @@
 // How the pages read queries, sessions and beacons.
 
 import { describe, expect, it, vi } from "vitest";
+import { localTime } from "../src/metrics/format";
 import { extent, fromDelivery, fromRecords, fromSpans, listValue, type Past } from "../src/sessions/data";
-import { alike, condition, fits, parseFind, unknownWords } from "../src/sessions/find";
+import { alike, condition, fits, parseFind, unknownWords, wordOf } from "../src/sessions/find";
 import { moves } from "../src/sessions/lanes";
+import { SessionList } from "../src/sessions/list";
 import { gapOf } from "../src/sessions/records";
 import { liveFor, sessionRow, toMs } from "../src/sessions/row";
 import { linesOf, spansWhere } from "../src/sessions/series";
@@ -12,6 +14,7 @@ import { EXAMPLES, expression, metricQuery } from "../src/sql/library";
 import { chartOf, fieldsOf, opensAsChart, scalesOf } from "../src/sql/shape";
 import { Beacons, quoted } from "../src/watch/beacons";
 import { segmentOf } from "../src/watch/requests";
+import { fake, newPage } from "./dom";
 import { VIEWERS } from "./metrics";
 
 const past = (): Past => ({ row: null, spans: [], bitrate: [], buffer: [], latency: [], requests: [], errors: [], records: 0, missing: [] });
@@ -85,6 +88,34 @@ describe("a search line", () => {
   it("finds viewers like one", () => {
     expect(fits(row, parseFind(alike(row)))).toBe(true);
     expect(fits(sessionRow({ sid: "x", device: "phone", edge: "e1" }), parseFind(alike(row)))).toBe(false);
+  });
+
+  it("has values with spaces in quotes", () => {
+    const show = sessionRow({ sid: "y", cid: 'The "big" show', player: "Chrome 142", os: "iOS 17", edge: "e1" });
+    expect(fits(show, parseFind(alike(show)))).toBe(true);
+    expect(fits(show, parseFind('player:"chrome 142" os:"iOS 17" edge:e1'))).toBe(true);
+    for (const value of ["Chrome 142", 'The "big" \\ show\\', '"odd', "plain", ""]) {
+      const term = { name: "content", value };
+      expect(parseFind(`lossy ${wordOf(term)} ended`)).toEqual([{ name: "is", value: "lossy" }, term, { name: "is", value: "ended" }]);
+    }
+    // Its end is still being typed.
+    expect(parseFind('player:"Chrome 14')).toEqual([{ name: "player", value: "Chrome 14" }]);
+    expect(condition(parseFind('player:"Chrome 142"'))).toBe("lower(CAST(player AS VARCHAR)) = 'chrome 142'");
+    expect(spansWhere(parseFind('os:"iOS 17" outcome:"a b"'))).toEqual({ where: "lower(CAST(os AS VARCHAR)) = 'ios 17'", left: ['outcome:"a b"'] });
+  });
+});
+
+describe("the list of sessions", () => {
+  it("gives a start on another day its date, and the local time over it", () => {
+    newPage();
+    const now = Date.UTC(2026, 3, 1, 0, 5);
+    const list = new SessionList(() => now, () => undefined, () => undefined);
+    const row = (sid: string, before: number) => sessionRow({ sid, started_at: 1_000 * (now - before) });
+    list.draw([row("a", 60_000), row("b", 600_000)], "", "", "", null);
+    const cells = fake(list.root).querySelectorAll("td[data-col=started]");
+    expect(cells.map((cell) => cell.textContent)).toEqual(["00:04:00", "03-31 23:55:00"]);
+    expect(cells[0]?.getAttribute("title")).toBe(localTime(now - 60_000));
+    vi.unstubAllGlobals();
   });
 });
 

@@ -4,7 +4,8 @@ import { FeedState } from "../src/feed/state";
 import type { FateRow } from "../src/feed/types";
 import { balanceOf, balances, inWords } from "../src/health/balance";
 import { DeliveryTable } from "../src/health/delivery";
-import { fake, newPage } from "./dom";
+import { Parts } from "../src/health/parts";
+import { type FakeElement, fake, newPage } from "./dom";
 
 vi.mock("../src/ui/spark", () => ({ Spark: class { canvas = document.createElement("canvas"); draw = (): void => undefined; } }));
 vi.mock("../src/ui/palette", () => ({ palette: () => ({ levels: [""] }) }));
@@ -32,6 +33,31 @@ describe("balance", () => {
   });
   it("takes the word of a server that knows the ends only", () => {
     expect(balances(balanceOf([row("cmcd", "accepted", 7), row("cmcd", "rejected", 1)]))).toBe(true);
+  });
+});
+
+describe("the state of the platform", () => {
+  afterEach(() => vi.unstubAllGlobals());
+  const drawn = (marks: Record<string, number>): FakeElement => {
+    newPage();
+    const feed = new FeedState();
+    feed.apply({ type: "status", at: 0, partitions: 4, reporting: 4, log_time: 0, final_up_to: 0, freshness_ms: 0, sessions: 0, lost_events: 0, lost_entries: 0, memory_bytes: 2 ** 20, disk_free_bytes: 2 ** 40, lag_entries: 0, marks });
+    const parts = new Parts({ feed } as unknown as App);
+    parts.draw();
+    return fake(parts.root);
+  };
+  const note = (of: FakeElement, part: string): string | undefined => of.children.find((one) => one.getAttribute("data-part") === part)?.querySelector(".behind")?.textContent;
+  it("does not call rows late that may have been repaired since", () => {
+    const known = drawn({ bad_parts: 0, replaying: 1, audit_hours: 3, audit_late: 2 });
+    expect(note(known, "audit")).toBe("3 hours checked · 2 rows were late");
+    expect(note(drawn({ audit_hours: 0 }), "audit")).toBe("no finished hour yet");
+    expect(note(known, "unreadable parts")).toBe("since the start");
+    expect(note(known, "lag")).toBe("catching up after a restart");
+  });
+  it("says nothing about what a dashboard in a process of its own does not know, nor of another's memory and disk", () => {
+    const alone = drawn({});
+    expect([note(alone, "audit"), note(alone, "unreadable parts")]).toEqual([undefined, undefined]);
+    expect([note(alone, "lag"), note(alone, "memory"), note(alone, "disk free")]).toEqual(["log entries", "process of the dashboard", "at the data folder"]);
   });
 });
 

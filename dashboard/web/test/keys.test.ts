@@ -13,14 +13,14 @@ beforeEach(() => {
 afterEach(() => vi.unstubAllGlobals());
 
 /** The pages' keys, and what they selected. */
-async function bound() {
+async function bound(draw = (): void => undefined) {
   const { bindKeys, helpCard } = await import("../src/shell/keys");
   const go = vi.fn();
   const theme = vi.fn();
   const help = helpCard();
   page.body.append(fake(help));
   const metrics = ["viewers", "rebuffer_ratio_pct"].map((name) => ({ name }));
-  bindKeys({ selection: { current: { page: "room", metric: "viewers", by: "edge", span: 30 }, go }, feed: { metrics } } as unknown as App, help, theme);
+  bindKeys({ selection: { current: { page: "room", metric: "viewers", by: "edge", span: 30 }, go }, feed: { metrics } } as unknown as App, help, theme, draw);
   return { go, theme, help: fake(help) };
 }
 
@@ -86,6 +86,17 @@ describe("single-letter keys", () => {
     const { theme, help } = await bound();
     page.body.fire("keydown", "t");
     expect([theme.mock.calls, help.getAttribute("data-letters")]).toEqual([[], "off"]);
+  });
+});
+
+describe("/", () => {
+  it("is in the search of Sessions before the next letter comes", async () => {
+    const input = page.createElement("input");
+    input.setAttribute("id", "find");
+    const { go } = await bound(() => page.body.append(input));
+    expect(page.body.fire("keydown", "/").defaultPrevented).toBe(true);
+    expect(go.mock.calls).toEqual([[{ page: "sessions" }]]);
+    expect(page.activeElement).toBe(input);
   });
 });
 

@@ -4,8 +4,9 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { App } from "../src/app";
 import { FeedState } from "../src/feed/state";
 import { changing } from "../src/shell/lamp";
+import { TopBar } from "../src/shell/topbar";
 import { SegmentsPoll } from "../src/stream/segments";
-import { newPage } from "./dom";
+import { fake, newPage } from "./dom";
 import { VIEWERS } from "./metrics";
 
 beforeEach(() => void vi.useFakeTimers({ now: 1_000_000 }));
@@ -17,7 +18,7 @@ afterEach(() => {
 function hidden(media: boolean) {
   const page = Object.assign(newPage(), { title: "", hidden: true });
   const feed = new FeedState();
-  const app = { feed, segments: new SegmentsPoll(() => "demo", () => undefined), steering: { media: () => media }, tally: { tally: "blind", word: "BLIND", cause: "" }, blindFrom: -Infinity } as unknown as App;
+  const app = { feed, segments: new SegmentsPoll(() => "demo", () => undefined), steering: { media: () => media, lost: () => false }, tally: { tally: "blind", word: "BLIND", cause: "" }, blindFrom: -Infinity } as unknown as App;
   // A browser would not draw, so nothing is done here.
   const changed = changing(app, () => undefined);
   const hear = (viewers: number): void => {
@@ -53,4 +54,10 @@ it("has its schedule from the start, each 2 s", () => {
     vi.advanceTimersByTime(100);
   }
   expect(fetched).toHaveBeenCalledTimes(3);
+});
+
+it("is spoken when its word changes, not with every second of the cause", () => {
+  newPage();
+  const root = fake(new TopBar({} as App).root);
+  expect([root.querySelector(".tally")?.getAttribute("role"), root.querySelector(".cause")?.getAttribute("aria-live")]).toEqual(["status", "off"]);
 });

@@ -3,7 +3,7 @@ import type { App } from "../src/app";
 import type { EdgeStatus } from "../src/control/types";
 import { FeedState } from "../src/feed/state";
 import { departingParts } from "../src/pipeline/departing";
-import { Delivery, edgeBox, encoderBox, kText, proberRow } from "../src/pipeline/figures";
+import { Delivery, edgeBox, encoderBox, kText, originBox, proberRow } from "../src/pipeline/figures";
 import { onTime, servedShare, spareOf, stateOf } from "../src/pipeline/judge";
 import { parseStrip, type Strip } from "../src/stream/strip";
 
@@ -37,13 +37,13 @@ describe("a pipeline", () => {
 
 describe("a silent part", () => {
   const NOW = 60_000;
-  /** What the pages know when edge e1 and encoder A last reported at `last`. */
-  function app(last: number, edge: Partial<EdgeStatus>, failedSince: number | null = null): App {
+  /** What the pages know when edge e1, encoder A and the origin last reported at `last`. */
+  function app(last: number, edge: Partial<EdgeStatus>, failedSince: number | null = null, steeringFails = false): App {
     const feed = new FeedState(() => NOW);
     feed.statusAt = NOW;
-    feed.apply({ type: "rows", seq: 1, at: NOW, delivery: [{ pane: last, service: "edge", edge: "e1", action: "load" }, { pane: last, service: "packager", pipeline: "A", action: "put" }] });
+    feed.apply({ type: "rows", seq: 1, at: NOW, delivery: [{ pane: last, service: "edge", edge: "e1", action: "load" }, { pane: last, service: "packager", pipeline: "A", action: "put" }, { pane: last, service: "origin", action: "get" }] });
     const known = { prober: { ok: true, ttfb_ms: 20, at: NOW }, sessions: 40, capacity_kbps: null, reserved_kbps: null, ...edge };
-    return { feed, steering: { edge: () => known, pipeline: () => null }, segments: { strip: strip(["on_time", "on_time"]), failedSince } } as unknown as App;
+    return { feed, steering: { edge: () => known, pipeline: () => null, lost: () => false, failedSince: steeringFails ? 0 : null }, segments: { strip: strip(["on_time", "on_time"]), failedSince, deafAt: -Infinity } } as unknown as App;
   }
   const edge = (...given: Parameters<typeof app>) => {
     const one = app(...given);
@@ -63,6 +63,22 @@ describe("a silent part", () => {
       return encoderBox(one, new Delivery(one), "A").rows.find(({ name }) => name === "on time")?.value;
     };
     expect([onTimeOf(null), onTimeOf(50_000)]).toEqual(["1 of 1", "–"]);
+  });
+  it("is not the origin where only steering, which passes its schedule on, does not answer", () => {
+    const origin = (failedSince: number | null, steeringFails: boolean) => {
+      const one = app(58_000, {}, failedSince, steeringFails);
+      const { level, word, blind, rows } = originBox(one, new Delivery(one));
+      return [level, word, blind, rows[0]?.value];
+    };
+    expect(origin(null, false)).toEqual([0, "", false, "A 1 · B 0"]);
+    expect(origin(50_000, false)).toEqual([3, "schedule does not answer", true, "–"]);
+    expect(origin(50_000, true)).toEqual([0, "schedule not known", true, "–"]);
+  });
+  it("is not known to be one before the feed's first snapshot is complete", () => {
+    const one = app(40_000, {});
+    one.feed.seq = 0;
+    const { level, word } = edgeBox(one, new Delivery(one), "e1");
+    expect([level, word]).toEqual([0, "not known"]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { expect, test, vi } from "vitest";
 import type { App } from "../src/app";
-import { type Rule, assemble } from "../src/players/data";
+import { QUERIES, type Rule, assemble } from "../src/players/data";
 import { PlayersPage } from "../src/players/page";
 import { newPage } from "./dom";
 
@@ -16,6 +16,10 @@ test("what spoils a figure comes first, however rare", () => {
   expect(all.map(({ name }) => name)).toEqual(["harmful", "harmless", "clean"]);
   expect(all[0]?.breaches.map((one) => one.rule.slug)).toEqual(["lost", "odd"]);
   expect(all.map(({ harmed }) => harmed)).toEqual([1, 0, 0]);
+});
+
+test("what services report is no record of a player that was refused", () => {
+  expect(QUERIES.refused).toContain("source NOT IN ('events', 'otlp_metrics')");
 });
 
 test("versions of CMCD are told apart, and a rule that is not known is shown by its name", () => {

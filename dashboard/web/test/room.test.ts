@@ -10,6 +10,7 @@ import { layLabels, shades } from "../src/room/annotate";
 import { calmWords } from "../src/room/calm";
 import { Changes } from "../src/room/changes";
 import { shownOf, type Entry } from "../src/room/log";
+import { encoderMark } from "../src/room/strip";
 import { fit } from "../src/ui/fit";
 import { REBUFFER, STARTUP, VIEWERS } from "./metrics";
 
@@ -90,6 +91,13 @@ describe("the log", () => {
     expect(shown.map(({ at }) => at)).toEqual([8, ...newest.map(({ at }) => at)]);
     expect(shown[0]?.more).toContain("still in force after 60 min");
     expect(shownOf([entry(2), entry(1, "1")], 3).map(({ at }) => at)).toEqual([2, 1]);
+  });
+});
+
+describe("the picture of an encoder", () => {
+  it("is missing for its own reason: on a standby, or before the first", () => {
+    expect([encoderMark(null, 0), encoderMark(null, 1), encoderMark(null, null)]).toEqual(["not on air", "no picture yet", "no picture yet"]);
+    expect([encoderMark(4_000, 1), encoderMark(30_000, 0)]).toEqual(["", "served 30 s ago"]);
   });
 });
 

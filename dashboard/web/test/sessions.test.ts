@@ -12,13 +12,14 @@ vi.mock("../src/sessions/detail", () => ({ Detail: class {} }));
 
 let page = newPage();
 let asked: string[] = [];
+let answer = "[]";
 beforeEach(() => {
   page = newPage("http://127.0.0.1:7700/sessions?in=history");
   vi.stubGlobal("history", { pushState: go, replaceState: go });
-  asked = [];
+  [asked, answer] = [[], "[]"];
   vi.stubGlobal("fetch", async (url: string, { body }: { body?: string }) => {
     asked.push(url === "/v1/sql" ? (/WHERE (.*) ORDER/.exec(body ?? "")?.[1] ?? "") : "live");
-    return new Response("[]");
+    return new Response(answer);
   });
 });
 afterEach(() => vi.unstubAllGlobals());
@@ -58,6 +59,31 @@ it("looks where the URL says", async () => {
   expect([asked, pressed()]).toEqual([["true", "live"], ["true", "false"]]);
   await back("?in=history&find=rebuffered");
   expect([asked.at(-1), pressed()]).toEqual(["rebuffer_count > 0", ["false", "true"]]);
+  sessions.close();
+});
+
+it("keeps a value with spaces beside a frequent search", async () => {
+  const { sessions, back } = await opened();
+  await back(`?in=history&find=${encodeURIComponent('player:"Chrome 142"')}`);
+  const player = "lower(CAST(player AS VARCHAR)) = 'chrome 142'";
+  for (const wanted of [`${player} AND rebuffer_count > 0`, player]) {
+    page.querySelector("[data-flag=rebuffered]")?.click();
+    await settle();
+    expect(asked.at(-1)).toBe(wanted);
+  }
+  sessions.close();
+});
+
+it("offers the values of viewers who are there now, also where there are as many as before", async () => {
+  const { sessions, back } = await opened();
+  const offered = async (edge: string): Promise<unknown> => {
+    answer = JSON.stringify([{ sid: "a", edge }]);
+    await back("?in=history");
+    await back("?");
+    await settle();
+    return page.querySelectorAll("option").map((one) => one.getAttribute("value")).find((one) => one?.startsWith("edge:"));
+  };
+  expect([await offered("e1"), await offered("cdn 2")]).toEqual(["edge:e1", 'edge:"cdn 2"']);
   sessions.close();
 });
 

@@ -1,13 +1,26 @@
-// The SQL page: a link that is opened while another query runs.
+// The SQL page: a link that is opened while another query runs, and an editor that is gone.
 
 import { afterEach, expect, it, vi } from "vitest";
 import type { App } from "../src/app";
 import { SqlPage } from "../src/sql/page";
 import { fake, newPage, settle } from "./dom";
 
-const seen = vi.hoisted(() => ({ open: (_sql: string): void => undefined, done: [] as string[], failed: [] as string[] }));
+const seen = vi.hoisted(() => ({ gone: false, open: (_sql: string): void => undefined, done: [] as string[], failed: [] as string[] }));
 
-vi.mock("../src/sql/editor", () => ({ Editor: class { text = ""; know = (): void => undefined; wrong = (): void => undefined; focus = (): void => undefined; close = (): void => undefined; } }));
+class Editor {
+  text = "";
+  know = (): void => undefined;
+  wrong = (): void => undefined;
+  focus = (): void => undefined;
+  close = (): void => undefined;
+}
+
+vi.mock("../src/sql/editor", () => ({
+  get Editor() {
+    if (seen.gone) throw new Error("Failed to fetch dynamically imported module");
+    return Editor;
+  },
+}));
 vi.mock("../src/sql/side", () => ({
   Side: class {
     root = document.createElement("aside");
@@ -60,5 +73,14 @@ it("runs what is opened while another query runs, and stops only by the button",
   button?.click();
   await settle();
   expect([seen.failed, button?.textContent]).toEqual([["Stopped."], "Run"]);
+  sql.close();
+});
+
+it("says that it must be loaded again where the server no longer has its editor", async () => {
+  seen.gone = true;
+  newPage("http://127.0.0.1:7700/sql");
+  vi.stubGlobal("fetch", async () => new Response("[]"));
+  const sql = new SqlPage({ feed: { metrics: [] } } as unknown as App);
+  await vi.waitFor(() => expect(fake(sql.root).querySelector(".editor")?.textContent).toContain("older than the server"));
   sql.close();
 });

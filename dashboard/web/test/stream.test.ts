@@ -2,14 +2,15 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { backoff } from "../src/feed/client";
 import { FeedState } from "../src/feed/state";
 import type { FateRow } from "../src/feed/types";
-import { change, shown, span, text, tick } from "../src/metrics/format";
+import { change, moment, shown, span, text, tick } from "../src/metrics/format";
 import { newestOf, smallest } from "../src/room/picture";
 import { SelectionStore, parse, urlOf } from "../src/selection";
-import { parseStrip, type SegmentsPoll } from "../src/stream/segments";
+import { SegmentsPoll, parseStrip, type Strip } from "../src/stream/segments";
 import { evidence, onSlate, tallyOf, type Evidence } from "../src/stream/tally";
 import { newPage } from "./dom";
 
-const calm: Evidence = { everConnected: true, connected: true, silenceMs: 200, replaying: false, partitions: 4, reporting: 4, viewers: 200, edgeRequests: 200, beacons: 50, refused: 0, slate: false, scheduleSilentMs: null, media: true };
+const calm: Evidence = { everConnected: true, connected: true, silenceMs: 200, replaying: false, partitions: 4, reporting: 4, viewers: 200, edgeRequests: 200, beacons: 50, refused: 0, slate: false, scheduleSilentMs: null, steeringFails: false, media: true };
+const poll = (strip: Strip | null, failedSince: number | null): SegmentsPoll => Object.assign(new SegmentsPoll(() => "demo", () => undefined), { strip, failedSince });
 
 describe("tally", () => {
   it("has four words, and blindness comes before all", () => {
@@ -31,25 +32,44 @@ describe("tally", () => {
 
 describe("the schedule's silence", () => {
   afterEach(() => void vi.useRealTimers());
+  const hear = (state: FeedState): void => state.apply({ type: "status", at: Date.now(), partitions: 1, reporting: 1, log_time: Date.now(), final_up_to: 0, freshness_ms: 0, sessions: 0, lost_events: 0, lost_entries: 0 });
   it("counts from when the feed was heard again: before, our own network was at fault", () => {
     vi.useFakeTimers({ now: 100_000 });
     const state = new FeedState();
-    const hear = (): void => state.apply({ type: "status", at: Date.now(), partitions: 1, reporting: 1, log_time: Date.now(), final_up_to: 0, freshness_ms: 0, sessions: 0, lost_events: 0, lost_entries: 0 });
-    const silent = (ms: number) => evidence(state, { strip: null, failedSince: Date.now() - ms } as SegmentsPoll, 0, true).scheduleSilentMs;
-    hear();
+    const silent = (ms: number) => evidence(state, poll(null, Date.now() - ms), 0, true, false).scheduleSilentMs;
+    hear(state);
     vi.advanceTimersByTime(60_000);
-    hear();
+    hear(state);
     expect(silent(58_000)).toBe(0);
     for (let second = 0; second < 7; second += 1) {
       vi.advanceTimersByTime(1_000);
-      hear();
+      hear(state);
     }
     expect([silent(65_000), silent(4_000)]).toEqual([7_000, 4_000]);
   });
   it("is no reason to trust what the schedule said before", () => {
     const strip = parseStrip({ tracks: ["v-360"], segments: [{ track: "v-360", k: 1, state: "on_time", pipeline: "A" }] });
-    const slate = (ms: number) => evidence(new FeedState(), { strip, failedSince: Date.now() - ms } as SegmentsPoll, 0, true).slate;
+    const slate = (ms: number) => evidence(new FeedState(), poll(strip, Date.now() - ms), 0, true, false).slate;
     expect([slate(5_000), slate(7_000)]).toEqual([false, null]);
+  });
+  it("is not the origin's while steering, which passes the schedule on, does not answer", () => {
+    vi.useFakeTimers({ now: 100_000 });
+    const state = new FeedState();
+    state.apply({ type: "rows", seq: 1, at: Date.now(), snapshot: true });
+    hear(state);
+    const segments = poll(null, Date.now());
+    const after = (seconds: number, steeringFails: boolean): string => {
+      for (let second = 0; second < seconds; second += 1) {
+        vi.advanceTimersByTime(1_000);
+        hear(state);
+      }
+      const { word, cause } = tallyOf(evidence(state, segments, 5, true, steeringFails));
+      return `${word}: ${cause}`;
+    };
+    expect(after(9, true)).toBe("BLIND: steering does not answer, so the schedule is not known");
+    // Back again, steering has had no time to ask the origin.
+    expect(after(1, false)).toBe("BLIND: waiting for the schedule");
+    expect(after(7, false)).toBe("OFF AIR: the origin's schedule does not answer");
   });
 });
 
@@ -60,7 +80,7 @@ describe("the evidence of players", () => {
     const fates = [fate("cmcd", "rejected", 40), fate("cmcd", "shed", 2), fate("events", "accepted", 500), fate("otlp_metrics", "accepted", 60), fate("events", "rejected", 7)];
     const delivery = [{ pane: 89_000, service: "edge", edge: "e1", action: "get" }];
     state.apply({ type: "rows", seq: 1, at: 90_000, fates, delivery });
-    const read = () => evidence(state, { strip: null, failedSince: null } as SegmentsPoll, 0, true);
+    const read = () => evidence(state, poll(null, null), 0, true, false);
     expect(read()).toMatchObject({ beacons: 0, refused: 42 });
     state.apply({ type: "rows", seq: 2, at: 90_000, fates: [fate("cmcd", "accepted", 5), fate("cmcd", "duplicate", 2), fate("edge", "late", 1)] });
     expect(read()).toMatchObject({ beacons: 8, refused: 42 });
@@ -100,6 +120,10 @@ describe("words", () => {
     expect(tick({ unit: "%" }, 0.25)).toBe("0.25 %");
     expect(tick({ unit: "" }, 200)).toBe("200");
     expect(span(61_000)).toBe("61 s");
+  });
+  it("give a time of another day its date", () => {
+    const now = Date.UTC(2026, 3, 1, 0, 5);
+    expect([moment(now - 60_000, now), moment(now - 600_000, now)]).toEqual(["00:04:00", "03-31 23:55:00"]);
   });
   it("compares in points for per cent and by factor for leaps", () => {
     expect(change({ unit: "%" }, 0.2, 0.18)).toBe("+0.02");

@@ -3,6 +3,8 @@ import type { Incident } from "../src/control/types";
 import { PlaybackStore } from "../src/feed/playback";
 import { FeedState } from "../src/feed/state";
 import type { Hello, PlaybackRow, Status } from "../src/feed/types";
+import type { Sums } from "../src/metrics/evaluate";
+import { culprit, rank } from "../src/metrics/impact";
 import { Reading } from "../src/metrics/reading";
 import { View, seenOf } from "../src/metrics/view";
 import { linesFor } from "../src/room/plotdata";
@@ -37,6 +39,16 @@ describe("store", () => {
     const view = View.of(store(row(1000, { viewers: 2 }, { content: "demo" }, "delivery"), row(1000, { viewers: 3 }, { content: "demo", edge: "e1" }, "delivery")), "edge", null);
     expect([...(view?.groups(1000, 1).keys() ?? [])].sort()).toEqual(["e1", "unknown"]);
   });
+  it("groups the server's rest as such in every dimension, and offers it as no content", () => {
+    const lost = (ms: number) => ({ viewers: 40, rebuffering_ms: ms, playing_ms: 90_000 });
+    const network = [row(10_000, lost(9_000), { edge: "__other__" }, "network"), row(10_000, lost(10), { edge: "e1", asn: "64500" }, "network"), row(10_000, lost(0), { edge: "e1" }, "network")];
+    const held = store(...network, row(1000, { viewers: 5 }), row(1000, { viewers: 7 }, { content: "__other__" }));
+    const groups = View.of(held, "asn", null)?.groups(10_000, 1) ?? new Map<string, Sums>();
+    expect([...groups.keys()].sort()).toEqual(["AS64500", "others together", "unknown"]);
+    expect(culprit(rank(REBUFFER, groups, 10))).toBeNull();
+    expect(held.contents()).toEqual(["demo"]);
+    expect(View.of(held, null, null)?.value(VIEWERS, 1000)).toBe(12);
+  });
 });
 
 describe("lines of the chart", () => {
@@ -63,6 +75,7 @@ describe("lines of the chart", () => {
     const of = (viewers: Record<string, number>, most = 6) => linesFor(Object.keys(viewers), (name) => viewers[name] ?? 0, most);
     expect(of({ e2: 53, e1: 45 })).toEqual(["e1", "e2"]);
     expect(of({ unknown: 60, e2: 0, e1: 98 })).toEqual(["e1", "e2", "unknown"]);
+    expect(of({ "others together": 60, z1: 98 })).toEqual(["z1", "others together"]);
     expect(of({ a: 1, b: 3, c: 2 }, 2)).toEqual(["b", "c"]);
   });
 });
@@ -170,6 +183,12 @@ describe("reading", () => {
     expect(state.records.open().map(({ id }) => id)).toEqual(["i1", "i2"]);
     state.apply({ type: "rows", seq: 1, at: 0, snapshot: true });
     expect(state.records.open().map(({ id }) => id)).toEqual(["i2"]);
+  });
+  it("ignores messages of a type that it does not know", () => {
+    const { state, clock } = feed();
+    clock.now = 20_000;
+    for (const odd of [{ type: "news", at: 20_000 }, {}]) state.apply(odd as never);
+    expect([state.connected(), state.status?.at]).toEqual([false, 10_000]);
   });
   it("counts updates that went missing, not the snapshot's number", () => {
     const { state } = feed();

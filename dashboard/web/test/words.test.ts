@@ -6,19 +6,22 @@ import { lookOf, same } from "../src/room/look";
 import { meter, soundOf } from "../src/room/sound";
 import { atEdge, byEdge, soundPlaylist } from "../src/room/picture";
 
-const incident = { opened_at: 66_000, symptom_at: 63_900, well_since: null, closes_at: null, severity: "broken", no_action: null, no_action_until: null, cause: "", culprit: "edge", name: "e1", owner: null } as unknown as Incident;
+const incident = { opened_at: 66_000, symptom_at: 63_900, well_since: null, closes_at: null, closed_at: null, severity: "broken", no_action: null, no_action_until: null, cause: "", culprit: "edge", name: "e1", owner: null } as unknown as Incident;
 const offer = { state: "offered", acts_at: 70_000, by: "steering", outcome: null } as unknown as Action;
 
 describe("words of an incident", () => {
   it("say since when, how soon it was seen, and who owns it", () => {
-    expect(seenFirst(incident)).toBe("00:01:06, 2.1 s after the first symptom");
-    expect(seenFirst({ ...incident, symptom_at: null })).toBe("00:01:06");
+    expect(seenFirst(incident, 84_400)).toBe("00:01:06, 2.1 s after the first symptom");
+    expect(seenFirst(incident, 86_484_400)).toBe("01-01 00:01:06, 2.1 s after the first symptom");
+    expect(seenFirst({ ...incident, symptom_at: null }, 84_400)).toBe("00:01:06");
     expect(standing(incident, 84_400)).toBe("open for 18 s · no owner");
     expect(standing({ ...incident, owner: "mia" }, 69_400)).toBe("open for 3 s · mia owns it");
     const well = { ...incident, well_since: 74_000, closes_at: 104_000 };
     expect(standing(well, 84_400)).toBe("recovered 10 s ago, closes in 20 s · no owner");
     expect(standing({ ...well, closes_at: null }, 84_400)).toBe("recovered 10 s ago, viewers still elsewhere · no owner");
-    expect([levelOfIncident(incident), levelOfIncident(well)]).toEqual([3, 1]);
+    const over: Incident = { ...well, state: "closed", closed_at: 80_000 };
+    expect(standing(over, 84_400)).toBe("over 4 s ago · no owner");
+    expect([levelOfIncident(incident), levelOfIncident(well), levelOfIncident(over)]).toEqual([3, 1, 0]);
     expect(causeWords(incident)).toBe("edge e1");
     expect(causeWords({ ...incident, culprit: "origin", name: null })).toBe("origin");
   });
@@ -27,23 +30,23 @@ describe("words of an incident", () => {
     expect(whyNothing({ ...incident, no_action: "Nobody is moved twice in a minute.", no_action_until: 66_000 })).toBe("Nobody is moved twice in a minute. Until 00:01:06.");
   });
   it("count down to what acts by itself, and never below zero", () => {
-    expect(stateWords(offer, 66_100)).toBe("offered, acts by itself in 4 s");
-    expect(stateWords(offer, 71_000)).toBe("offered, acts by itself in 0 s");
-    expect(stateWords({ ...offer, acts_at: null }, 0)).toBe("offered, waits for a click");
-    expect(stateWords({ ...offer, state: "ended", outcome: "rebuffer ratio 0.2 %" }, 0)).toBe("rebuffer ratio 0.2 %");
+    expect(stateWords(offer, 66_100, false)).toBe("offered, acts by itself in 4 s");
+    expect(stateWords(offer, 71_000, false)).toBe("offered, acts by itself in 0 s");
+    expect(stateWords({ ...offer, acts_at: null }, 0, false)).toBe("offered, waits for a click");
+    expect(stateWords({ ...offer, state: "ended", outcome: "rebuffer ratio 0.2 %" }, 0, false)).toBe("rebuffer ratio 0.2 %");
   });
 });
 
 describe("an action", () => {
   it("says whether it is pending, in force or over", () => {
-    expect(inForce(offer, 66_100)).toBe("acts by itself in 4 s");
-    expect(inForce({ ...offer, acts_at: null }, 0)).toBe("waits for your click");
-    expect(inForce({ ...offer, state: "taken", at: 66_000, taken_at: 68_000 }, 0)).toBe("in force since 00:01:08, by steering");
+    expect(inForce(offer, 66_100, false)).toBe("acts by itself in 4 s");
+    expect(inForce({ ...offer, acts_at: null }, 0, false)).toBe("waits for your click");
+    expect(inForce({ ...offer, state: "taken", at: 66_000, taken_at: 68_000 }, 0, false)).toBe("in force since 00:01:08, by steering");
     // Records of earlier versions do not contain the time when they were taken.
-    expect(inForce({ ...offer, state: "taken", at: 66_000, taken_at: null }, 0)).toBe("in force since 00:01:06, by steering");
-    expect(inForce({ ...offer, state: "undone" }, 0)).toBe("undone, no longer in force");
-    expect(inForce({ ...offer, state: "dismissed" }, 0)).toBe("withdrawn, not in force");
-    expect(inForce({ ...offer, state: "dismissed", by: "mia" }, 0)).toBe("held, not in force");
+    expect(inForce({ ...offer, state: "taken", at: 66_000, taken_at: null }, 0, false)).toBe("in force since 00:01:06, by steering");
+    expect(inForce({ ...offer, state: "undone" }, 0, false)).toBe("undone, no longer in force");
+    expect(inForce({ ...offer, state: "dismissed" }, 0, false)).toBe("withdrawn, not in force");
+    expect(inForce({ ...offer, state: "dismissed", by: "mia" }, 0, false)).toBe("held, not in force");
   });
   it("that somebody held may be done after all, not what steering took back", () => {
     const held = { ...offer, state: "dismissed", by: "mia" } as Action;

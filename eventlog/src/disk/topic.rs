@@ -88,7 +88,7 @@ impl Topic {
         // of dropped entries and needs no file of its own.
         let earliest = state.earliest();
         Usage {
-            bytes: state.bytes(),
+            bytes: Some(state.bytes()),
             cap_bytes: self.settings.cap_bytes,
             earliest,
             next: state.next,

@@ -25,6 +25,8 @@ const SESSION: Duration = Duration::from_secs(6);
 const HEARTBEAT: Duration = Duration::from_millis(1_500);
 /// How long leaving may wait for the brokers.
 const LEAVE_WITHIN: Duration = Duration::from_secs(10);
+/// How long the owners are requested before the list of brokers is: a viewer's page waits 3 s.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How often an error of the group is logged while it lasts.
 const LOG_EVERY: Duration = Duration::from_secs(60);
 /// Changes that may be queued.
@@ -89,9 +91,16 @@ impl Kafka {
         let (client, settings) = (Arc::clone(&self.metadata_client), Arc::clone(&self.settings));
         blocking(move || {
             let group = name(&settings);
-            let found = client
-                .fetch_group_list(Some(&group), REQUEST)
-                .map_err(|error| unavailable("cannot find the owners", &settings, &error))?;
+            let ask = |within: Duration| client.fetch_group_list(Some(&group), within);
+            // Every broker that the library knows is asked, and one that does not answer fails all
+            // of it. With new metadata the library drops brokers that are gone.
+            let found = ask(ASK_AGAIN_AFTER).or_else(|_| {
+                let topic = settings.topics.first().map(|topic| settings.name(&topic.name));
+                client.fetch_metadata(topic.as_deref(), REQUEST)?;
+                ask(REQUEST)
+            });
+            let found =
+                found.map_err(|error| unavailable("cannot find the owners", &settings, &error))?;
             let members = found.groups().iter().flat_map(|group| group.members());
             let mut all: Vec<String> = members.map(|one| one.client_id().to_owned()).collect();
             all.sort_unstable();

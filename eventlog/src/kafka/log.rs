@@ -68,7 +68,8 @@ impl KafkaLog {
             // Threads or files may be short for a moment.
             let client = reader::following_client(&settings)
                 .map_err(|error| LogError::Unavailable(error.to_string()))?;
-            let work = move || reader::follow(&client, &topic, &settings, &stop);
+            let from = topic.begin();
+            let work = move || reader::follow(&client, (&topic, from), &settings, &stop);
             *follower = Some(spawn("kafka-follow", work)?);
         }
         drop(follower);

@@ -71,10 +71,14 @@ pub(super) fn following_client(settings: &KafkaSettings) -> Result<Client, LogEr
     create(&consuming(settings, LONG_WAIT))
 }
 
-/// Follows the end of `topic` until `stop`. Errors that the consumer reports are temporary: the
-/// library continues by itself once a broker answers.
-pub(super) fn follow(client: &Client, topic: &Topic, settings: &KafkaSettings, stop: &AtomicBool) {
-    let mut at = *topic.followed.borrow();
+/// Follows the end of `topic`, from where that begins until `stop`. Errors that the consumer reports
+/// are temporary: the library continues by itself once a broker answers.
+pub(super) fn follow(
+    client: &Client,
+    (topic, mut at): (&Topic, u64),
+    settings: &KafkaSettings,
+    stop: &AtomicBool,
+) {
     let mut placed = assign(client, topic, at).is_ok();
     while !stop.load(Ordering::Relaxed) {
         if !placed {
@@ -163,12 +167,13 @@ impl PastReader {
             match client.poll(POLL_INTERVAL) {
                 None => idle += 1,
                 Some(Ok(message)) => {
-                    let (offset, _, entry) = taken(&message);
+                    let (offset, bytes, entry) = taken(&message);
                     self.position = Some(offset + 1);
                     let Some(entry) = entry else {
                         collect.pass(offset + 1);
                         continue;
                     };
+                    topic.measured(bytes);
                     if offset >= to {
                         collect.pass(to);
                     } else if !collect.take(&entry) {

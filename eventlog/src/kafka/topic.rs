@@ -34,6 +34,7 @@ struct State {
     run_bytes: u64,
     /// The first offset that the run covers.
     run_start: u64,
+    /// What was read, in any order: its mean size estimates that of the topic.
     seen_entries: u64,
     seen_bytes: u64,
     /// Records that Tallylight did not write.
@@ -41,6 +42,13 @@ struct State {
     /// Set once the topic has become shorter than what was read: the offset read to, and the end
     /// found then.
     cut: Option<(u64, u64)>,
+}
+
+impl State {
+    fn measured(&mut self, bytes: u64) {
+        self.seen_entries += 1;
+        self.seen_bytes += bytes;
+    }
 }
 
 /// How a read is served.
@@ -110,8 +118,7 @@ impl Topic {
         match entry {
             Some(entry) => {
                 state.last_us = state.last_us.max(entry.appended_at_us);
-                state.seen_entries += 1;
-                state.seen_bytes += bytes;
+                state.measured(bytes);
                 state.run_bytes += bytes;
                 state.run.push_back((entry, bytes));
             }
@@ -132,7 +139,20 @@ impl Topic {
         self.raise(offset + 1);
     }
 
-    /// The follower continues at `offset`, since earlier entries are gone.
+    /// An earlier entry of this size was read from the brokers.
+    pub(super) fn measured(&self, bytes: u64) {
+        self.state.lock().measured(bytes);
+    }
+
+    /// Returns where a follower begins: at the end known now. That may be days after the topic was
+    /// opened; what came before is read from the brokers by those who want it.
+    pub(super) fn begin(&self) -> u64 {
+        let end = *self.head.borrow();
+        self.jumped(end);
+        end
+    }
+
+    /// The follower continues at `offset`: earlier entries are gone, or not for it to read.
     pub(super) fn jumped(&self, offset: u64) {
         let mut state = self.state.lock();
         state.run.clear();
@@ -187,9 +207,10 @@ impl Topic {
         let state = self.state.lock();
         let next = *self.head.borrow();
         let kept = next.saturating_sub(state.earliest);
-        let mean = state.seen_bytes.checked_div(state.seen_entries).unwrap_or(0);
+        let mean =
+            if kept == 0 { Some(0) } else { state.seen_bytes.checked_div(state.seen_entries) };
         Usage {
-            bytes: kept.saturating_mul(mean),
+            bytes: mean.map(|mean| kept.saturating_mul(mean)),
             cap_bytes: self.settings.cap_bytes,
             earliest: state.earliest,
             next,
@@ -242,5 +263,36 @@ impl Collect {
             self.pass(end);
         }
         self.batch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topic(ends: (u64, u64)) -> Topic {
+        Topic::new(TopicSettings::new("events", 1 << 30), ("t-events".to_owned(), 0), ends)
+    }
+
+    #[test]
+    fn a_follower_begins_at_the_end_known_then_and_not_at_that_of_the_opening() {
+        let topic = topic((0, 0));
+        topic.learned((0, 900));
+        assert_eq!((topic.begin(), *topic.followed.borrow()), (900, 900));
+        let before = topic.read(899, 1).unwrap();
+        let past = matches!(before, ReadPlan::FromBrokers { from: 899, to: 900, lost: 0 });
+        assert!(past, "{before:?}");
+    }
+
+    #[test]
+    fn the_size_of_entries_is_unknown_until_one_was_read() {
+        let bytes = |topic: &Topic| topic.usage().bytes;
+        assert_eq!(bytes(&topic((7, 7))), Some(0), "none are kept");
+        let topic = topic((7, 907));
+        assert_eq!(bytes(&topic), None);
+        topic.measured(10);
+        assert_eq!(bytes(&topic), Some(9_000));
+        topic.saw(907, 20, None);
+        assert_eq!(bytes(&topic), Some(9_010), "other software's records are no measure");
     }
 }

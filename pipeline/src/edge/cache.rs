@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use bytes::Bytes;
 use moka::future::Cache as Moka;
+use moka::policy::EvictionPolicy;
 use prometheus_client::metrics::counter::Counter;
 use tallylight_schemas::clock::Clock;
 
@@ -47,7 +48,13 @@ impl Cache {
         let weigh = |_: &MediaPath, stored: &Arc<Stored>| {
             u32::try_from(stored.body.len() + OVERHEAD).unwrap_or(u32::MAX)
         };
-        let objects = Moka::builder().max_capacity(bytes).weigher(weigh).time_to_live(KEEP).build();
+        let objects = Moka::builder()
+            .max_capacity(bytes)
+            .weigher(weigh)
+            .time_to_live(KEEP)
+            // By default a new segment gives way to old ones that were requested more often.
+            .eviction_policy(EvictionPolicy::lru())
+            .build();
         Self { objects, upstream, fetches }
     }
 
@@ -119,4 +126,37 @@ fn passed_on(fetched: &Fetched) -> Problem {
 
 fn retry_after(headers: &HeaderMap) -> Option<u32> {
     headers.get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::origin::tests::support::{K, World};
+
+    #[tokio::test]
+    async fn a_new_segment_displaces_old_ones_that_were_requested_more_often() {
+        let data = tempfile::tempdir().unwrap();
+        let origin = World::start(data.path(), 0).await;
+        origin.announce().await;
+        let base = format!("http://{}", origin.addr);
+        let upstream = Upstream::new(&base, 1 << 20, Duration::from_secs(60)).unwrap();
+        // Ten segments fit.
+        let bytes = 10 * (origin.segment("v-360", K).len() + OVERHEAD) as u64;
+        let cache = Cache::new(bytes, upstream, Counter::default());
+        let ask = async |k: u64| {
+            let path = MediaPath::parse(&format!("demo/v-360/{k}.m4s")).unwrap();
+            let hit = cache.hit(&path).await.is_some();
+            if !hit {
+                assert!(cache.fetch(path, &*origin.clock).await.0.is_ok());
+            }
+            cache.objects.run_pending_tasks().await;
+            hit
+        };
+        for _ in 0..5 {
+            for k in K - 12..K - 2 {
+                ask(k).await;
+            }
+        }
+        assert_eq!((ask(K - 2).await, ask(K - 2).await), (false, true));
+    }
 }

@@ -1,6 +1,5 @@
 //! Admission of sessions, reservation of capacity, and reports of the load.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +11,14 @@ use tallylight_schemas::delivery::Action;
 use super::answer::MediaRequest;
 use super::cache::Stored;
 use super::pure::capacity::{Capacity, Kind};
+use super::pure::tracks::Tracks;
 use super::{Edge, Faults};
 use crate::report::{Load, Report};
+use crate::serve::path::MediaPath;
 use crate::serve::problem::{self, Problem};
 
 /// How often the load is reported.
 const EVERY: Duration = Duration::from_secs(1);
-/// The most tracks whose bitrates are remembered.
-const MAX_TRACKS: usize = 256;
 
 /// An edge's capacity and its reservations.
 #[derive(Debug)]
@@ -27,8 +26,7 @@ pub(super) struct Admission {
     pub(super) capacity_kbps: u64,
     faults: Arc<Faults>,
     sessions: Mutex<Capacity>,
-    /// Kind and nominal bitrate by stream and track, as the origin's answers state them.
-    tracks: Mutex<BTreeMap<(String, String), (Kind, u64)>>,
+    tracks: Mutex<Tracks>,
 }
 
 impl Admission {
@@ -40,9 +38,7 @@ impl Admission {
     pub(super) fn admit(&self, request: &MediaRequest, session: &str) -> Result<(), Problem> {
         let path = &request.path;
         // The bitrate of a track that was never fetched is unknown, so there is nothing to reserve.
-        let known = self.tracks.lock();
-        let rung = known.get(&(path.stream.clone(), path.track.clone())).copied();
-        drop(known);
+        let rung = self.tracks.lock().rung(&path.stream, &path.track);
         let Some(rung) = rung.filter(|_| path.k().is_some()) else { return Ok(()) };
         let available_kbps = self.capacity_kbps - self.background();
         let mut sessions = self.sessions.lock();
@@ -60,11 +56,13 @@ impl Admission {
     pub(super) fn learn(&self, request: &MediaRequest, stored: &Stored) {
         let (Some(kbps), Some(ot)) = (stored.cmsd.br_kbps, stored.cmsd.ot) else { return };
         let kind = if ot == 'a' { Kind::Audio } else { Kind::Video };
-        let mut tracks = self.tracks.lock();
-        let key = (request.path.stream.clone(), request.path.track.clone());
-        if tracks.len() < MAX_TRACKS || tracks.contains_key(&key) {
-            tracks.insert(key, (kind, kbps));
-        }
+        let path = &request.path;
+        self.tracks.lock().served(&path.stream, &path.track, (kind, kbps), request.arrival);
+    }
+
+    /// Whether a segment of the path's track was ever served here.
+    pub(super) fn knows(&self, path: &MediaPath) -> bool {
+        self.tracks.lock().rung(&path.stream, &path.track).is_some()
     }
 
     /// The current load.

@@ -183,6 +183,22 @@ async fn a_404_is_not_kept() {
 }
 
 #[tokio::test]
+async fn names_under_which_nothing_was_served_are_not_reported() {
+    let pair = Pair::start(-50, |_| {}).await;
+    let paths = ["/live/nope/x/1.m4s".to_owned(), path(K), path(K - 9), path(K)];
+    let mut answers = Vec::new();
+    for path in &paths {
+        answers.push(pair.get(path).await.status().as_u16());
+    }
+    assert_eq!(answers, [404, 404, 200, 404]);
+    let events = pair.reported(4).await;
+    let named = |at: usize| (&events[at]["stream"], &events[at]["track"], events[at]["k"].as_u64());
+    let (none, demo, track) = (Value::from(""), Value::from("demo"), Value::from("v-360"));
+    assert_eq!((named(0), named(1)), ((&none, &none, None), (&none, &none, None)));
+    assert_eq!(named(3), (&demo, &track, Some(K)), "a segment of this track was served");
+}
+
+#[tokio::test]
 async fn with_the_origin_gone_it_serves_what_it_has() {
     let pair = Pair::start(2_040, |_| {}).await;
     pair.origin.publish("v-360", K).await;

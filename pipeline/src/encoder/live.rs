@@ -67,6 +67,9 @@ pub(super) fn run(
         frame: k * u64::from(settings.grid.frames(settings.fps).unwrap_or(50)),
         block: settings.grid.first_audio_sample(k, rate, AAC_FRAME) / u64::from(AAC_FRAME),
     };
+    // A picture that is frozen from the start is a frame as well: without its strip it would be
+    // unknown to the meter, not still.
+    studio.canvas.draw(next.frame);
     tracing::info!(k, "the live programme starts");
     loop {
         let now = clock.now_us();

@@ -51,19 +51,10 @@ impl Meter {
     /// The block of audio that begins at sample `first` of the epoch is fed.
     pub(super) fn block(&mut self, first: u64, samples: &[f32]) {
         samples.iter().for_each(|sample| self.sound.update(&sample.to_le_bytes()));
-        let (k, next) = (self.audio_k(first), self.audio_k(first + u64::from(AAC_FRAME)));
-        if next != k {
+        let k = self.grid.k_of(first, self.rate);
+        if self.grid.k_of(first + u64::from(AAC_FRAME), self.rate) != k {
             self.facts.put(Input::Audio, k, Fed { hash: self.sound.digest(), still: 0 });
             self.sound.reset();
         }
-    }
-
-    /// The segment that the block at `sample` belongs to.
-    fn audio_k(&self, sample: u64) -> u64 {
-        let us = u128::from(sample) * 1_000_000 / u128::from(self.rate.max(1));
-        let k = self.grid.k_at(i64::try_from(us).unwrap_or(i64::MAX));
-        // Rounding to a microsecond may give a time just before the segment's first sample.
-        let begins = self.grid.first_audio_sample(k + 1, self.rate, AAC_FRAME);
-        if sample >= begins { k + 1 } else { k }
     }
 }

@@ -1,9 +1,12 @@
 //! An encoder's settings.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::grid::Grid;
 
 use crate::ladder::is_name;
+use crate::origin::is_pipeline;
 use crate::serve::build::{HTTP, is_http};
 
 /// Where the programme comes from.
@@ -122,16 +125,21 @@ impl Default for Settings {
 
 /// The x264 presets that can encode live on a small machine.
 const PRESETS: [&str; 5] = ["ultrafast", "superfast", "veryfast", "faster", "fast"];
+/// The bitrates that a rung may have.
+const KBPS: RangeInclusive<u32> = 50..=50_000;
 
 impl Settings {
-    /// Adds an H.265 rung in the largest size, unless there is one: the ladder `demo-hevc`.
-    pub fn with_hevc(mut self) -> Self {
+    /// Adds an H.265 rung in the largest size, unless there is one or the settings would become
+    /// invalid, such as by a ninth rung: the ladder `demo-hevc`.
+    pub fn with_hevc(self) -> Self {
+        let mut wider = self.clone();
         let best = self.rungs.first().cloned();
         if let Some(best) = best.filter(|_| self.rungs.iter().all(|r| r.codec == Codec::Avc)) {
             let name = format!("{}-hevc", best.name);
-            self.rungs.push(Rung { name, kbps: best.kbps * 3 / 5, codec: Codec::Hevc, ..best });
+            let kbps = (best.kbps * 3 / 5).max(*KBPS.start());
+            wider.rungs.push(Rung { name, kbps, codec: Codec::Hevc, ..best });
         }
-        self
+        if wider.validate().is_ok() { wider } else { self }
     }
 
     /// All mistakes together.
@@ -142,12 +150,9 @@ impl Settings {
                 mistakes.push(format!("{what} {name:?} is not a name (a-z, 0-9, -, _)"));
             }
         }
-        if self.pipeline.is_empty()
-            || self.pipeline.len() > 16
-            || !self.pipeline.chars().all(char::is_alphanumeric)
-        {
-            mistakes
-                .push(format!("pipeline {:?} is not 1 to 16 letters and digits", self.pipeline));
+        if !is_pipeline(&self.pipeline) {
+            let rule = "1 to 16 of A-Z, a-z, 0-9, - and _, other than `slate`";
+            mistakes.push(format!("pipeline {:?} is not {rule}", self.pipeline));
         }
         let urls = [
             ("origin_url", Some(&self.origin_url)),
@@ -195,7 +200,7 @@ impl Settings {
                 "rung {name:?}: {width}x{height} is not 160x90 to 3840x2160 in steps of 8x2"
             ));
         }
-        if !(50..=50_000).contains(kbps) {
+        if !KBPS.contains(kbps) {
             mistakes.push(format!("rung {name:?}: {kbps} kbps is not 50 to 50,000"));
         }
         if self.rungs.first().is_some_and(|first| first.width < *width || first.height < *height) {
@@ -217,5 +222,35 @@ mod tests {
         settings.preset = "placebo".into();
         assert_eq!(settings.validate().unwrap_err().len(), 5);
         assert!(serde_json::from_str::<Settings>(r#"{"frames": 1}"#).is_err());
+    }
+
+    #[test]
+    fn a_pipeline_has_a_name_that_the_origin_takes() {
+        let named = |name: &str| Settings { pipeline: name.into(), ..Settings::default() };
+        for (name, valid) in [("A", true), ("backup-1", true), ("slate", false), ("É", false)] {
+            assert_eq!(named(name).validate().is_ok(), valid, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_h265_rung_is_added_only_where_it_is_valid() {
+        let rung = |name: &str, kbps| Rung {
+            name: name.into(),
+            width: 640,
+            height: 360,
+            kbps,
+            codec: Codec::Avc,
+        };
+        let last = |rungs: Vec<Rung>| {
+            let settings = Settings { rungs, ..Settings::default() }.with_hevc();
+            settings.validate().unwrap();
+            let last = settings.rungs.last().unwrap();
+            (last.codec, last.kbps)
+        };
+        assert_eq!(last(vec![rung("v", 500)]), (Codec::Hevc, 300));
+        assert_eq!(last(vec![rung("v", 60)]), (Codec::Hevc, 50), "the least that is allowed");
+        let eight = (0..8).map(|n| rung(&format!("v-{n}"), 500)).collect();
+        assert_eq!(last(eight), (Codec::Avc, 500), "there is no room");
+        assert_eq!(last(vec![rung(&"v".repeat(64), 500)]), (Codec::Avc, 500), "no room to name it");
     }
 }

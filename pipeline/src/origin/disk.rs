@@ -134,7 +134,7 @@ impl Disk {
     }
 
     /// Reads a track's directory. Segments that have left the window (`is_gone`), drafts, segments
-    /// without a choice and damaged init segments are removed; other damaged media is skipped.
+    /// without a choice, damaged init segments and slates are removed; other damaged media is skipped.
     /// Damage is logged.
     pub(super) fn load(&self, is_gone: impl Fn(u64) -> bool) -> io::Result<Found> {
         let mut found = Found::default();

@@ -152,7 +152,7 @@ fn unplayable(facts: &SegmentFacts) -> impl Iterator<Item = &'static str> {
 }
 
 /// Whether `name` can be a pipeline's, such as `A`. The slate's name is reserved.
-pub(super) fn is_pipeline(name: &str) -> bool {
+pub(crate) fn is_pipeline(name: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     !name.is_empty() && name.len() <= MAX_PIPELINE && name.bytes().all(plain) && name != SLATE
 }

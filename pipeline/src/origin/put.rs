@@ -101,12 +101,7 @@ async fn store_segment(
     let Some((stream, ladder)) = stream.and_then(|stream| Some((stream.clone(), stream.ladder()?)))
     else {
         let detail = format!("PUT /live/{}/ladder.json before its segments", path.stream);
-        return Err(Problem::new(
-            StatusCode::PRECONDITION_FAILED,
-            "no-ladder",
-            "The ladder is not known",
-            detail,
-        ));
+        return Err(incomplete("no-ladder", "The ladder is not known", detail));
     };
     let Some(slot) = stream.slot(ladder, &path.track, k) else {
         return Err(problem::not_found(format!(
@@ -127,6 +122,11 @@ async fn store_segment(
         let _ = take(origin, &stream.name, &slot, copy, Bytes::new()).await;
         return Err(problem);
     }
+    if !slot.is_announced() {
+        let detail =
+            format!("PUT the init segment and the slates of {:?} before its segments", path.track);
+        return Err(incomplete("not-announced", "The init segment or slate is missing", detail));
+    }
     if origin.stored_bytes() + body.len() as u64 > origin.settings.store_limit_bytes {
         let detail =
             format!("At most {} bytes of segments are kept", origin.settings.store_limit_bytes);
@@ -138,6 +138,11 @@ async fn store_segment(
         ));
     }
     take(origin, &stream.name, &slot, copy, body).await
+}
+
+/// 412: what the packager announces is not complete here.
+fn incomplete(slug: &str, title: &str, detail: String) -> Problem {
+    Problem::new(StatusCode::PRECONDITION_FAILED, slug, title, detail)
 }
 
 /// Records the copy and triggers the choice. A sound copy is answered once the choice is made and

@@ -9,6 +9,9 @@ use tallylight_serve::exposed;
 use super::facts::is_pipeline;
 use crate::serve::build::{HTTP, is_http, mistake, verdict};
 
+/// The most streams that `max_streams` may allow.
+pub(crate) const MAX_STREAMS: usize = 64;
+
 /// The origin, which chooses the pipeline whose copy of a segment is served (docs/media.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -93,7 +96,11 @@ impl Settings {
         let names = (1..=8).contains(&self.pipelines.len())
             && self.pipelines.iter().all(|name| is_pipeline(name));
         mistake(&mut found, !names, "pipelines: 1 to 8 names of letters, digits, - and _");
-        mistake(&mut found, !(1..=64).contains(&self.max_streams), "max_streams: 1 to 64");
+        mistake(
+            &mut found,
+            !(1..=MAX_STREAMS).contains(&self.max_streams),
+            format!("max_streams: 1 to {MAX_STREAMS}"),
+        );
         mistake(&mut found, self.max_connections == 0, "max_connections: above 0");
         mistake(&mut found, self.max_waiting == 0, "max_waiting: above 0");
         let wrong = self.collector_url.as_deref().is_some_and(|url| !is_http(url));

@@ -73,6 +73,12 @@ impl Slot {
         self.ladder.tracks.get(self.rung)
     }
 
+    /// Whether the init segment that this segment needs is stored, and the slate for it.
+    pub(super) fn is_announced(&self) -> bool {
+        let has_init = self.rung().is_some_and(|rung| self.track.init(&rung.init).is_some());
+        has_init && self.slate().is_some()
+    }
+
     /// Records a pipeline's copy. The caller decides next: the copy alone changes nothing.
     pub(super) async fn offer(
         &self,

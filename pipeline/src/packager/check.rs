@@ -92,7 +92,7 @@ impl Fault {
 /// (audio: on the 1,024-sample grid), complete, video with an IDR picture first and shown first.
 pub fn check_fragment(ladder: &Ladder, track: &Track, bytes: &[u8]) -> Result<Checked, Fault> {
     let facts = mp4::facts(bytes)?;
-    let k = segment_number(ladder, track, facts.tfdt);
+    let k = ladder.grid.k_of(facts.tfdt, track.timescale);
     let expected = ladder.tfdt(track, k).unwrap_or(u64::MAX);
     if facts.tfdt != expected {
         return Err(Fault::OffGrid { tfdt: facts.tfdt, k, expected });
@@ -112,14 +112,6 @@ pub fn check_fragment(ladder: &Ladder, track: &Track, bytes: &[u8]) -> Result<Ch
     let starts =
         facts.first_is_sync && (!track.is_video() || has_idr(mp4::first_sample(bytes)?, is_idr));
     if starts { Ok(Checked { k, facts }) } else { Err(Fault::NoIdr { k }) }
-}
-
-/// The segment that covers media time `tfdt`, in whole numbers throughout.
-fn segment_number(ladder: &Ladder, track: &Track, tfdt: u64) -> u64 {
-    let (num, den) = ladder.grid.ratio();
-    let units = u128::from(tfdt) * u128::from(den);
-    let per = u128::from(num) * u128::from(track.timescale);
-    u64::try_from(units / per.max(1)).unwrap_or(u64::MAX)
 }
 
 /// Whether an access unit (NAL units behind 4-byte lengths) holds a slice of an IDR picture.

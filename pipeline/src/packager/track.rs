@@ -17,7 +17,7 @@ use crate::mp4::{self, Rewrite};
 const DEFECT: &str = "tallylight-defect";
 /// A picture that does not change for `1 / FROZEN` of a second, or longer, is frozen.
 const FROZEN: u32 = 2;
-/// The origin's status for "send the ladder first".
+/// The origin's status for a segment whose ladder, init segment or slate it does not have.
 const PRECONDITION_FAILED: u16 = 412;
 
 /// What a source hands over.
@@ -150,11 +150,11 @@ fn input_headers(shared: &Shared, track: &Track, k: u64) -> Vec<(&'static str, S
     headers
 }
 
-/// Sends the ladder and its objects again to an origin that has lost them. The tracks notice this
-/// at the same time, so they queue for it and repeat it harmlessly.
+/// Sends the ladder and its objects again to an origin that has lost any of them. The tracks
+/// notice this at the same time, so they queue for it and repeat it harmlessly.
 async fn announce_again(shared: &Shared, cancel: &CancellationToken) -> bool {
     let _one = shared.announcing.lock().await;
-    tracing::warn!("the origin no longer knows the ladder; announcing it again");
+    tracing::warn!("the origin has lost the ladder or what belongs to it; announcing it again");
     announce(shared, cancel).await.unwrap_or(false)
 }
 

@@ -66,14 +66,14 @@ fn whole() -> f64 {
 
 pub(super) async fn show(Extract(app): App, headers: HeaderMap) -> Result<Response, Problem> {
     app.guard.check(&headers)?;
-    Ok(shown(&app))
+    Ok(shown(&app, &headers))
 }
 
-fn shown(app: &Steering) -> Response {
+fn shown(app: &Steering, headers: &HeaderMap) -> Response {
     let now = app.clock.now_ms();
     let inputs = app.inputs(now);
     let state = app.state.lock();
-    let page = page(app, &state, &inputs, now);
+    let page = page(app, &state, &inputs, now, app.beacon(headers));
     drop(state);
     ([(CACHE_CONTROL, "no-store")], Json(page)).into_response()
 }
@@ -90,7 +90,7 @@ pub(super) async fn set_mode(
         command::set_mode(state, mode, &by, now, out);
         Ok(())
     })?;
-    Ok(shown(&app))
+    Ok(shown(&app, &headers))
 }
 
 pub(super) async fn actions(Extract(app): App, headers: HeaderMap) -> Result<Response, Problem> {
@@ -218,7 +218,7 @@ fn newest_incidents(state: &State) -> Vec<Value> {
     rows.into_iter().take(SHOWN).map(view::incident).collect()
 }
 
-fn page(app: &Steering, state: &State, inputs: &Inputs, now: i64) -> Value {
+fn page(app: &Steering, state: &State, inputs: &Inputs, now: i64, beacon: String) -> Value {
     let edges: Vec<Value> = app.settings.edges.iter().map(|edge| {
         let known = state.edges.get(&edge.name).cloned().unwrap_or_default();
         let at = inputs.edges.get(&edge.name).cloned().unwrap_or_default();
@@ -274,6 +274,7 @@ fn page(app: &Steering, state: &State, inputs: &Inputs, now: i64) -> Value {
         // Sessions are also opened for streams whose manifests are served by others.
         "sessions_of": app.settings.streams,
         "public_url": app.settings.public_url,
+        "beacon": beacon,
         "edges": edges,
         "pipelines": pipelines,
         "feed": {

@@ -98,7 +98,8 @@ pub(super) async fn play(
 }
 
 impl Steering {
-    fn beacon(&self, headers: &HeaderMap) -> String {
+    /// Where players send their beacons, write key included; empty where that is not known.
+    pub(super) fn beacon(&self, headers: &HeaderMap) -> String {
         if let Some(url) = &self.settings.beacon_url {
             return url.clone();
         }

@@ -93,6 +93,7 @@ async fn behind_the_dashboard_hls_is_root_relative_and_dash_absolute() {
     let reload = "\"RELOAD-URI\":\"http://tv.example:7700/steering/dash?sid=a\"";
     assert!(get("/steering/dash?sid=a").await.contains(reload));
     assert!(get("/steering/hls?sid=a").await.contains("\"RELOAD-URI\":\"/steering/hls?sid=a\""));
+    assert!(get("/v1/steering").await.contains("\"beacon\":\"/v1/cmcd?k=demo\""));
 }
 
 #[tokio::test]

@@ -117,6 +117,24 @@ async fn the_origin_takes_the_live_source() {
     assert_the_origin_takes_it(Source::Gst).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_that_is_frozen_from_the_start_is_reported() {
+    let faults = Arc::<Faults>::default();
+    faults.freeze(true);
+    let settings = Settings { source: Source::Gst, ..Settings::default() };
+    let published = run_broken(settings, faults, 3).await;
+    for track in published.ladder.tracks.iter().filter(|track| track.is_video()) {
+        let segments = published.segments(track);
+        assert!(segments.len() >= 3, "{}: only {} segments", track.name, segments.len());
+        for (k, ..) in segments.into_iter().skip(1) {
+            let (_, object) = &published.objects[&format!("/live/demo/{}/{k}.m4s", track.name)];
+            let said = object.headers.iter().find(|(name, _)| *name == "tallylight-defect");
+            let frozen = said.is_some_and(|(_, defect)| defect.starts_with("frozen;"));
+            assert!(frozen, "{} {k}: {said:?}", track.name);
+        }
+    }
+}
+
 #[test]
 fn a_recording_can_be_made() {
     let dir = tempfile::tempdir().unwrap();

@@ -81,9 +81,6 @@ rules! {
     VersionMissing "version_missing" "2.2" Middle "An event report without `v=2`"
         costs "The record reads as version 1, which has no events; other collectors refuse it."
         fix "Add `v` to the keys that are sent.";
-    NewKeyInVersion1 "new_key_in_version_1" "4.3" Middle "A key of version 2 in a record without `v=2`"
-        costs "Nothing here. A CDN that reads version 1 ignores the key."
-        fix "Send `v=2`, or configure version 1 throughout.";
     UnknownEvent "unknown_event" "4.3" Middle "An event that the standard does not have"
         costs "The record counts as a sign of life only; what happened is lost."
         fix "Use `e=ce` with a name in `cen` for events of your own.";
@@ -102,7 +99,10 @@ rules! {
     CmsdUnreadable "cmsd_unreadable" "4.3" Middle "`cmsds` or `cmsdd` that is not Base64 of a CMSD header"
         costs "Which CDN hop was slow, for this response."
         fix "Send the response header as it came, in Base64.";
-    EventNotPosted "event_not_posted" "2.2" Middle "An event report in a query or in headers"
+    NewKeyInVersion1 "new_key_in_version_1" "4.3" Low "A key of version 2 in a record without `v=2`"
+        costs "Nothing here. A CDN that reads version 1 ignores the key."
+        fix "Send `v=2`, or configure version 1 throughout.";
+    EventNotPosted "event_not_posted" "2.2" Low "An event report in a query or in headers"
         costs "Nothing here. One request per event, and URLs full of data in access logs."
         fix "Event reports are POST bodies; Shaka does so from 5.2 on (`eventTargets`).";
     DraftBody "draft_body" "3.3" Low "Records as JSON"
@@ -112,7 +112,7 @@ rules! {
         costs "The key is ignored."
         fix "A key of your own needs a hyphen, such as `com.example-plan`.";
     DraftKey "draft_key" "4.3" Low "A key that only drafts or version 1 had (`df`, `cdn`, `nrr`)"
-        costs "The key is ignored; dropped frames and CDN are not known by it."
+        costs "`df` and `cdn` are ignored, so dropped frames and CDN are unknown; `nrr` is kept."
         fix "Send `dfa` for dropped frames and `h` for the host; put ranges into `nor`.";
     ScalarForList "scalar_for_list" "4.1" Low "A lone value where version 2 has a list"
         costs "Nothing: it is read as a list of one."
@@ -199,5 +199,17 @@ impl Broken {
     /// The rules, the most harmful first.
     pub fn iter(self) -> impl Iterator<Item = Rule> {
         Rule::ALL.iter().copied().filter(move |rule| self.has(*rule))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_whose_breach_costs_nothing_is_low() {
+        for rule in Rule::ALL.iter().filter(|rule| rule.costs().starts_with("Nothing")) {
+            assert_eq!(rule.harm(), Harm::Low, "{rule:?}");
+        }
     }
 }

@@ -9,7 +9,8 @@ pub(super) fn about(table: Table) -> &'static str {
              records are counted in `fates_1s`; some rejected ones are in `dead_letters`."
         }
         Table::DeliveryEvents => {
-            "One row per report of our own services (each PUT, GET and choice), with its fate."
+            "One row per report of a PUT, a GET, a choice or an edge's load, with its fate. Our own \
+             services send them, and other servers by OpenTelemetry or as events."
         }
         Table::Sessions => {
             "One row per playback. It is written once it can no longer change, ten minutes after \
@@ -27,8 +28,8 @@ pub(super) fn about(table: Table) -> &'static str {
              so far."
         }
         Table::Delivery => {
-            "Sums over the reports of our media services per second and key. Rows that are not \
-             final hold the sums so far."
+            "Sums over the reports of media services per second and key. Rows that are not final \
+             hold the sums so far."
         }
         Table::Fates1s => {
             "The ledger: the fate of every received record, per second of log time. Over all \

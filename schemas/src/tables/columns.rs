@@ -25,12 +25,12 @@ const DELIVERY_EVENTS: &[Column] = columns! {
     "fate" Text by "processor": "`accepted`, `duplicate` or `late`.";
     "reason" Text by "processor": "Why, where the fate needs a reason.";
     "source" Text by "service": "The reporting process, such as `edge-e1`.";
-    "boot" Int by "service": "Start of that process, Unix µs; a new value starts a new sequence.";
-    "seq" Int by "service": "Number of the report since that start, from 0.";
+    "boot" Int by "service": "A number that changes at each start of the reporter (of OpenTelemetry, a hash of the request); a new value starts a new sequence.";
+    "seq" Int by "service": "Number of the report within its `boot`, from 0.";
     "service" Text by "service": "`packager`, `origin`, `edge` or `steering`.";
     "action" Text by "service": "`put`, `get`, `choice` or `load`.";
-    "stream" Text by "service": "Stream name.";
-    "track" Text by "service": "Track name; empty for a manifest.";
+    "stream" Text by "service": "Stream name; empty where an edge failed a request for a track of which it had served nothing.";
+    "track" Text by "service": "Track name; empty for a manifest, and where `stream` is empty.";
     "k" Int by "service": "Segment number.";
     "status" Small by "service": "HTTP status sent.";
     "bytes" Int "bytes" by "service": "Body bytes sent or received.";
@@ -68,8 +68,8 @@ const SESSIONS: &[Column] = columns! {
     "asn" Int by "collector": "Autonomous system of the viewer's network.";
     "edge" Text by "edge": "Edge of the newest request.";
     "pipeline" Text by "edge": "Pipeline of the newest request.";
-    "started_at" Time by "player": "First `s`, or the first record that is not a preload.";
-    "first_frame_at" Time by "player": "First `p`.";
+    "started_at" Time by "player": "First `s`, or the first record that is neither a preload nor a pause.";
+    "first_frame_at" Time by "player": "First `p`, or an `r` that is the first known record while earlier ones are missing.";
     "ended_at" Time by "player": "When it ended, or was last seen if it fell silent.";
     "outcome" Text by "processor": "`played`, `playing`, `exit_before_start`, `start_failed`, `failed`.";
     "startup_ms" Int "ms" by "processor": "`first_frame_at` − `started_at`.";
@@ -103,7 +103,7 @@ const SESSIONS: &[Column] = columns! {
     "greatest_latency_ms" Int "ms" by "player": "Highest live latency reported while playing.";
     "dropped_frames" Int by "player": "Frames dropped, by the player's own count (`dfa`).";
     "repaired_rebuffers" Int by "player": "The part of `rebuffer_count` known only from the player's own count (`bsa`), because records were lost; negative where that count is lower than what was seen.";
-    "repaired_rebuffering_ms" Int "ms" by "player": "The same for `rebuffering_ms` (`bsda`); it is subtracted from `playing_ms`.";
+    "repaired_rebuffering_ms" Int "ms" by "player": "The same for `rebuffering_ms` (`bsda`); it is subtracted from `playing_ms`, and what is more than that from `starting_ms` if the first frame is among the lost records.";
 };
 
 const SESSION_SPANS: &[Column] = columns! {
@@ -130,7 +130,7 @@ const PLAYBACK: &[Column] = columns! {
     "tenant" Text by "collector": "Tenant whose viewers they are.";
     "pane" Time by "processor": "Start of the pane.";
     "width_s" Small "s" by "processor": "Width of the pane.";
-    "cuboid" Text by "processor": "`content`, `delivery` (1 s), `rendition`, `audience`, `network`, `client` (10 s).";
+    "cuboid" Text by "processor": "`content`, `delivery`, `rendition`, `audience`, `network` or `client`; in `playback` the panes of the first two are 1 s wide, of the others 10 s.";
     "content" Text by "player": "Content id; not in cuboids `network` and `client`.";
     "edge" Text by "edge": "Edge, in cuboids `delivery` and `network`.";
     "pipeline" Text by "edge": "Pipeline, in cuboid `delivery`.";
@@ -156,7 +156,7 @@ const DELIVERY: &[Column] = columns! {
     "service" Text by "service": "`packager`, `origin`, `edge` or `steering`.";
     "edge" Text by "service": "The edge's name, if an edge reported.";
     "pipeline" Text by "service": "Pipeline that produced the copy.";
-    "track" Text by "service": "Track name.";
+    "track" Text by "service": "Track name; empty for manifests, and for requests that an edge failed and whose track it had never served.";
     "action" Text by "service": "`put`, `get`, `choice` or `load`.";
     "requests" Int by "processor": "Requests, or choices.";
     "bytes" Int "bytes" by "processor": "Body bytes.";
@@ -166,7 +166,7 @@ const DELIVERY: &[Column] = columns! {
     "held_ms" Int "ms" by "processor": "Time held for the schedule, summed.";
     "final" Bool by "processor": "No later event can change the row.";
     "stream" Text by "service": "Stream name.";
-    "k" Int by "service": "Segment number; NULL in minute and hour rows, for manifests, and where too many segments were requested at once.";
+    "k" Int by "service": "Segment number; NULL in minute and hour rows, for manifests and init segments, for answers of 400 to 499 unless the pane has a row of that segment already, and where too many segments were requested at once.";
     "ok" Int by "processor": "Responses of 200 to 299.";
     "redirects" Int by "processor": "Responses of 300 to 399.";
     "server_errors" Int by "processor": "Responses of 500 and above, included in `errors`.";

@@ -82,6 +82,11 @@ impl Archive {
             return Next::Read;
         }
         let now = Instant::now();
+        let caught_up = self.known < self.read_before && self.read_before <= position;
+        if caught_up && self.running.is_none() && !self.failed {
+            self.read_before = 0;
+            (self.due, self.snapshot_due) = (now, now);
+        }
         if emitted {
             self.emitted_at = now;
         }

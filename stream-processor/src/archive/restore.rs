@@ -32,6 +32,7 @@ impl Archive {
         self.looks.begin_again();
         // Reading starts again, so nothing is known yet.
         (self.known, self.log_us, self.stats.waiting_entries) = (0, 0, 0);
+        self.read_before = covered.max(self.parts.kept());
         for snapshot in self.parts.snapshots.newest() {
             let position = snapshot.position;
             match State::read(&snapshot.state) {

@@ -9,7 +9,8 @@ use tallylight_schemas::settings::outside;
 pub struct Settings {
     /// Between two checkpoints, which write what came to an end into history.
     pub checkpoint_s: u64,
-    /// Between two snapshots of the state: the checkpoints between are of the tables alone.
+    /// Between two snapshots of the state: the checkpoints between are of the tables alone. After a
+    /// start the first one is made as soon as what was read before it is read again.
     pub snapshot_s: u64,
     /// For a snapshot so many sessions are written down at a time, between two entries of the log.
     pub snapshot_sessions: usize,

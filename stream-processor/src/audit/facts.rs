@@ -84,7 +84,7 @@ pub(super) fn between(range: &Range<i64>) -> String {
     format!("{files} AND logged_at >= {from} AND logged_at < {to}")
 }
 
-/// Players' records that changed nothing: their sessions reported once more, after they were
+/// Players' records that are in no figure: their sessions reported once more, after they were
 /// forgotten, that they are over. These may not be among the facts.
 const REPEATED: &str = "fate = 'accepted' AND epoch IS NULL";
 

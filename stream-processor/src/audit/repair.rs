@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::{AsArray, BooleanArray, RecordBatch, StringArray};
-use arrow::compute::{concat_batches, filter_record_batch};
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::Int32Type;
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::ipc::Stored;
@@ -90,17 +90,15 @@ struct Change {
     /// The starts of changed panes, Unix µs.
     starts: BTreeSet<i64>,
     gone: BTreeMap<SessionKey, (i64, i64)>,
-    new: RecordBatch,
-    new_hours: Vec<i64>,
+    /// New rows of sessions or spans, by the hour of their folder.
+    new: BTreeMap<i64, RecordBatch>,
 }
 
 impl Change {
     fn new(table: Table, before: &Difference, now: &Difference) -> Result<Self, HistoryError> {
-        let none = RecordBatch::new_empty(table.schema());
         let (panes, delivery) = (BTreeMap::new(), BTreeMap::new());
         let (starts, gone) = (BTreeSet::new(), BTreeMap::new());
-        let mut change =
-            Self { table, panes, delivery, starts, gone, new: none, new_hours: Vec::new() };
+        let mut change = Self { table, panes, delivery, starts, gone, new: BTreeMap::new() };
         match table.kin() {
             Table::Playback => change.of_playback(before, now),
             Table::Delivery => change.of_delivery(before, now),
@@ -141,15 +139,11 @@ impl Change {
         self.gone = now.gone.clone();
         self.gone.extend(times(&before.sessions, &before.spans));
         let hour = |us: i64| hour_of(us + HORIZON_MS * 1_000);
-        if self.table == Table::Sessions {
-            let rows: Vec<_> = now.sessions.values().cloned().collect();
-            self.new_hours = rows.iter().map(|row| hour(row.last_seen)).collect();
-            self.new = final_rows(self.table, &rows)?;
+        self.new = if self.table == Table::Sessions {
+            by_hour(self.table, now.sessions.values().cloned(), |row| hour(row.last_seen))?
         } else {
-            let rows: Vec<_> = now.spans.values().flatten().cloned().collect();
-            self.new_hours = rows.iter().map(|row| hour(row.to)).collect();
-            self.new = final_rows(self.table, &rows)?;
-        }
+            by_hour(self.table, now.spans.values().flatten().cloned(), |row| hour(row.to))?
+        };
         Ok(())
     }
 
@@ -173,6 +167,20 @@ impl Change {
         }
         if changed { batch(self.table, &out).map(Some) } else { Ok(None) }
     }
+}
+
+/// Final rows of a table, by the hour of their folder: each row as a batch of its own would take
+/// far more memory.
+fn by_hour<T: Stored>(
+    table: Table,
+    rows: impl Iterator<Item = T>,
+    hour: impl Fn(&T) -> i64,
+) -> Result<BTreeMap<i64, RecordBatch>, HistoryError> {
+    let mut hours: BTreeMap<i64, Vec<T>> = BTreeMap::new();
+    for row in rows {
+        hours.entry(hour(&row)).or_default().push(row);
+    }
+    hours.into_iter().map(|(hour, rows)| Ok((hour, final_rows(table, &rows)?))).collect()
 }
 
 /// Which rows of sessions or spans stay.
@@ -229,22 +237,64 @@ impl Repair for Change {
         let hour = |pane: i64, width_s: u32| {
             hour_of(pane + (i64::from(width_s) * 1_000 + HORIZON_MS) * 1_000)
         };
-        let mut hours: BTreeMap<i64, Vec<RecordBatch>> = BTreeMap::new();
-        for row in std::mem::take(&mut self.panes).into_values() {
-            let at = hour(row.pane, row.width_s);
-            let row = PlaybackRow { r#final: true, ..row };
-            hours.entry(at).or_default().push(batch(self.table, &[row])?);
+        match self.table.kin() {
+            Table::Playback => {
+                let rows = std::mem::take(&mut self.panes).into_values();
+                by_hour(self.table, rows, |row| hour(row.pane, row.width_s))
+            }
+            Table::Delivery => {
+                let rows = std::mem::take(&mut self.delivery).into_values();
+                by_hour(self.table, rows, |row| hour(row.pane, row.width_s))
+            }
+            _ => Ok(std::mem::take(&mut self.new)),
         }
-        for row in std::mem::take(&mut self.delivery).into_values() {
-            let at = hour(row.pane, row.width_s);
-            hours.entry(at).or_default().push(batch(self.table, &[row])?);
-        }
-        for (row, hour) in self.new_hours.iter().enumerate() {
-            hours.entry(*hour).or_default().push(self.new.slice(row, 1));
-        }
-        let join = |(hour, rows): (i64, Vec<RecordBatch>)| {
-            Ok((hour, concat_batches(&self.table.schema(), &rows)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::compute::concat_batches;
+    use tallylight_schemas::rows::{Cell, Cuboid, Measures};
+    use tallylight_schemas::session::SessionRow;
+
+    use super::*;
+
+    #[test]
+    fn rows_that_no_file_had_are_in_one_batch_for_each_hour() {
+        let second = |n: i64| PlaybackRow {
+            tenant: "demo".into(),
+            partition: 0,
+            pane: n * 1_000_000,
+            width_s: 1,
+            cuboid: Cuboid::Content,
+            cell: Cell::default(),
+            measures: Measures { events: n + 1, ..Measures::default() },
+            startup_sketch: Default::default(),
+            latency_sketch: Default::default(),
+            r#final: true,
+            version: 0,
+            metrics_version: 1,
         };
-        hours.into_iter().map(join).collect()
+        let panes: Vec<PlaybackRow> = (0..7_200).map(second).collect();
+        let viewer = |n: i64| SessionRow { last_seen: n * 1_000_000, ..SessionRow::default() };
+        let keyed = |n: i64| ((String::new(), format!("{n:04}"), 0), viewer(n));
+        let now = Difference {
+            playback: panes.iter().map(|row| (pane_key(row), row.clone())).collect(),
+            sessions: (0..7_200).map(keyed).collect(),
+            ..Difference::default()
+        };
+        let sessions: Vec<SessionRow> = now.sessions.values().cloned().collect();
+        // A pane is written when it is final, two minutes after its end.
+        let wanted = [
+            (final_rows(Table::Playback, &panes), [3_479_usize, 3_600, 121]),
+            (final_rows(Table::Sessions, &sessions), [3_480_usize, 3_600, 120]),
+        ];
+        for (table, (all, counts)) in [Table::Playback, Table::Sessions].into_iter().zip(wanted) {
+            let change = Change::new(table, &Difference::default(), &now);
+            let hours = change.unwrap().rest().unwrap();
+            assert!(hours.keys().copied().eq(0..3_i64));
+            assert!(hours.values().map(RecordBatch::num_rows).eq(counts), "{}", table.name());
+            assert_eq!(concat_batches(&table.schema(), hours.values()).unwrap(), all.unwrap());
+        }
     }
 }

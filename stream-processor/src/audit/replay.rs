@@ -186,7 +186,9 @@ impl OneShard {
             ends.spans.entry(key(&row.tenant, &row.sid, row.epoch)).or_default().push(row);
         }
         let settled = self.settle.take(rows.topic);
-        ends.playback.extend(settled.playback);
+        // The version is an entry's number, and replays of the same facts have other entries.
+        let playback = settled.playback.into_iter();
+        ends.playback.extend(playback.map(|row| PlaybackRow { version: 0, ..row }));
         ends.delivery.extend(settled.delivery);
     }
 }

@@ -155,6 +155,35 @@ fn a_page_that_goes_on_reporting_its_end_opens_nothing() {
 }
 
 #[test]
+fn a_playback_begins_though_its_end_came_first_and_was_taken_for_a_repetition() {
+    let mut world = World::default();
+    world.beacons(&story(&[(0, "s"), (1_000, "p"), (5_000, "q")]));
+    let all = story(&[
+        (900_000, "s"),
+        (901_000, "p"),
+        (905_000, "r"),
+        (906_000, "p"),
+        (919_900, ""),
+        (920_000, "q"),
+    ]);
+    let (before, end) = all.split_at(5);
+    world.beacons(end);
+    assert_eq!(world.sessions(), []);
+    let arrived =
+        |beacon: &Beacon| Item::Beacon(Beacon { delay: 921_000 - beacon.ts, ..beacon.clone() });
+    world.entry(921_000, &before.iter().map(arrived).collect::<Vec<_>>());
+    let row = world.session();
+    let known = (row.epoch, row.startup_ms, row.playing_ms, row.rebuffer_count, row.events);
+    assert_eq!(known, (1, Some(1_000), 17_900, 1, 5));
+    // Its end is sent again.
+    world.entry(922_000, &end.iter().map(arrived).collect::<Vec<_>>());
+    let row = world.session();
+    assert_eq!((row.playing_ms, row.ended_at), (18_000, Some((T0 + 920_000) * 1_000)));
+    let tally = world.state.tally();
+    assert_eq!((tally.accepted, tally.duplicate, tally.late), (10, 0, 0));
+}
+
+#[test]
 fn a_record_of_the_playback_before_the_last_two_is_counted_in_neither() {
     let first = story(&[(0, "s"), (1_000, "p"), (9_000, "a")]);
     let mut world = World::default();

@@ -13,6 +13,7 @@ mod older;
 mod paused;
 mod pieces;
 mod shards;
+mod slow;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -120,7 +120,7 @@ fn setting(name: &str, default: u64) -> u64 {
 async fn fill(log: &DiskLog, clock: &ManualClock, bytes: u64) -> u64 {
     let viewers = setting("REPLAY_VIEWERS", 1_000);
     let (mut at, mut seq) = (0, 0);
-    while log.usage(EVENTS).unwrap().bytes < bytes {
+    while log.usage(EVENTS).unwrap().bytes < Some(bytes) {
         log.append(EVENTS, entry(viewers, at, &mut seq)).await.unwrap();
         clock.advance_us(FLUSH_MS as i64 * 1_000);
         at += FLUSH_MS;
@@ -142,7 +142,7 @@ async fn replay_speed() {
     let span_ms = fill(&log, &clock, megabytes << 20).await;
     let usage = log.usage(EVENTS).unwrap();
     let note = |text: String| std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
-    let megabytes = usage.bytes as f64 / f64::from(1 << 20);
+    let megabytes = usage.bytes.unwrap() as f64 / f64::from(1 << 20);
     note(format!("{megabytes:.0} MiB, {} entries, {} s of log\n", usage.next, span_ms / 1_000))
         .unwrap();
     for what in ["first reading, with rows", "replay after a restart"] {

@@ -150,6 +150,24 @@ fn totals_from_before_the_first_record_are_no_repair_and_none_exceeds_the_sessio
 }
 
 #[test]
+fn stalls_for_which_the_playing_time_is_too_short_had_been_taken_for_starting() {
+    let of = |sn: u64, ts, e, sta, bsda: i64| {
+        let plain = story(&[(ts, sta)])[0].clone();
+        Beacon { sn, e, bsa: Some(i64::from(bsda > 0)), bsda: Some(bsda), ..plain }
+    };
+    // Among the lost records are the first frame and a stall.
+    let mut world = World::default();
+    world.beacons(&[of(0, 0, "ps", "s", 0), of(9, 60_000, "t", "p", 20_000)]);
+    let mut times_at = |sn, ts| {
+        world.beacons(&[of(sn, ts, "t", "p", 20_000)]);
+        let row = world.session();
+        (row.startup_ms, row.starting_ms, row.playing_ms, row.rebuffering_ms)
+    };
+    assert_eq!(times_at(10, 61_000), (None, 41_000, 0, 20_000));
+    assert_eq!(times_at(11, 90_000), (None, 60_000, 10_000, 20_000));
+}
+
+#[test]
 fn earlier_totals_are_no_repair_and_a_restarted_count_repairs_nothing_twice() {
     let of = |sn: u64, ts, sta, bsa, bsda| {
         let plain = story(&[(ts, sta)])[0].clone();

@@ -47,17 +47,22 @@ impl World {
             let _ = kill(Pid::from_raw(i32::try_from(*pid).unwrap()), Signal::SIGKILL);
         }
         let _ = self.up.wait();
-        // A dead process may not be gone yet: a thread that waits for the disk keeps its ports.
-        let alive = |pid: &u32| {
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            let threads = std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
-            !stat.is_empty() && (!stat.contains(") Z ") || threads > 1)
-        };
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while children.iter().any(alive) && Instant::now() < deadline {
-            #[allow(clippy::disallowed_methods, reason = "waits for other processes")]
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        until_gone(&children);
+    }
+}
+
+/// Returns when these killed processes are gone. A dead process may not be yet: a thread that waits
+/// for the disk keeps its ports.
+pub(crate) fn until_gone(pids: &[u32]) {
+    let alive = |pid: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let threads = std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+        !stat.is_empty() && (!stat.contains(") Z ") || threads > 1)
+    };
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while pids.iter().any(alive) && Instant::now() < deadline {
+        #[allow(clippy::disallowed_methods, reason = "waits for other processes")]
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -14,7 +14,7 @@ use tallylight_eventlog::{Entry, EventLog};
 use tallylight_schemas::tables::Table;
 use tallylight_store::history::History;
 use tallylight_stream_processor::Limits;
-use tallylight_stream_processor::audit::{Audit, repair};
+use tallylight_stream_processor::audit::{Audit, CHECKED, Report, repair};
 
 use crate::cast::Cast;
 use crate::table;
@@ -84,6 +84,7 @@ pub async fn all(outcome: &Outcome<'_>) -> (Vec<String>, Vec<String>) {
         problems.extend(loss::check(outcome).await);
         return (problems, rows);
     }
+    problems.extend(unchecked(&counted, &found.reports));
     let wanted = Baseline::of(&outcome.wanted, PARTITIONS);
     for table in Baseline::REPAIRED {
         let got = table::rows(&outcome.history, table, &ARRIVALS).await;
@@ -96,7 +97,35 @@ pub async fn all(outcome: &Outcome<'_>) -> (Vec<String>, Vec<String>) {
     (problems, rows)
 }
 
+/// The tables with rows of which the audit has compared none.
+fn unchecked(counted: &Baseline, reports: &[Report]) -> Vec<String> {
+    let compared = reports.iter().filter(|report| report.rows > 0);
+    let compared: BTreeSet<&str> = compared.map(|report| report.table.as_str()).collect();
+    let rest = CHECKED.into_iter().filter(|table| !compared.contains(table.name()));
+    let missing = rest.filter(|table| !counted.lines(*table, &[]).is_empty());
+    missing.map(|table| format!("audit: no row of {} is compared", table.name())).collect()
+}
+
 fn differs(what: &str, table: Table, got: &[String], want: &[String]) -> Option<String> {
     let difference = table::difference(got, want)?;
     Some(format!("{} against the {what}: {difference}", table.name()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prepared;
+
+    #[test]
+    fn an_audit_that_compared_nothing_is_a_problem() {
+        let events = prepared::entries(206, 3, 1).remove(0);
+        let counted = Baseline::of(&events, PARTITIONS);
+        assert_eq!(unchecked(&counted, &[]).len(), CHECKED.len());
+        let compared = CHECKED.map(|table| Report {
+            table: table.name().to_owned(),
+            rows: 1,
+            ..Report::default()
+        });
+        assert!(unchecked(&counted, &compared).is_empty());
+    }
 }

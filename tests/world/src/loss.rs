@@ -33,10 +33,10 @@ pub fn run(seed: u64, viewers: usize) -> Run {
         let lost = from..rng.random_range(from + 1..=head(&world));
         world.chaos.give_up(lost.end);
         world.chaos.note(format_args!("the log drops {lost:?}"));
-        let (mut problems, shown) = shown(&world).await;
+        let (mut problems, shown) = shown(&world, from).await;
         world.start_processor().await;
         world.tick(1_000).await;
-        let (partial, then) = self::shown(&world).await;
+        let (partial, then) = self::shown(&world, head(&world)).await;
         problems.extend(partial);
         let fell = shown.iter().zip(then).find(|(before, after)| **before > *after);
         problems.extend(fell.map(|fall| format!("counts fell by the loss: {fall:?}")));
@@ -49,20 +49,25 @@ pub fn run(seed: u64, viewers: usize) -> Run {
     })
 }
 
-/// The view of live pages from the rows so far: panes that are wrongly shown as whole or as
-/// partial, and the totals of all panes (attempts, starts, ends, records).
-async fn shown(world: &World<'_>) -> (Vec<String>, [i64; 4]) {
+/// The view of live pages once the events below `head` are read: panes that are wrongly shown as
+/// whole or as partial, and the totals of all panes (attempts, starts, ends, records).
+async fn shown(world: &World<'_>, head: u64) -> (Vec<String>, [i64; 4]) {
     let wide = Retention { content_s: 86_400, ..Retention::default() };
     let (mut live, mut counts) = (LiveStore::new(wide), [0; 4]);
     for entry in world.log.read(ROWS, 0, usize::MAX).await.unwrap().entries {
         live.apply(decode_rows(&entry), &mut Changes::default());
     }
-    let reached = live.progress().complete_up_to().unwrap_or(i64::MIN);
+    let events = world.events().await;
+    let read = events.iter().filter(|entry| entry.offset < head);
+    let reached = read.map(|entry| entry.appended_at_us).max().unwrap();
     let panes = live.since(i64::MIN).playback;
     let mut problems = Vec::new();
     for pane in panes.iter().filter(|pane| pane.key.cuboid == Cuboid::Content) {
-        if pane.partial != (pane.pane + Cuboid::Content.width_us() > reached) {
-            problems.push(format!("{pane:?} is shown so while rows reach up to {reached}"));
+        let end = pane.pane + Cuboid::Content.width_us();
+        // Progress is written once in a second of log time.
+        let wrong = if pane.partial { end <= reached - 1_000_000 } else { end > reached };
+        if wrong {
+            problems.push(format!("{pane:?} is shown so while events reach up to {reached}"));
         }
         let all = &pane.sum.measures;
         let here = [all.attempts, all.starts, all.ends, all.events];

@@ -15,7 +15,7 @@ use crate::cast::Cast;
 use crate::collector::SimCollector;
 use crate::network::{self, Schedule};
 use crate::player::T0;
-use crate::world::{COLLECTORS, on_own_runtime};
+use crate::world::{COLLECTORS, on_own_runtime, steps};
 
 /// Length of a step of time after the last post, ms: four of them finish all sessions and panes.
 const AFTER_MS: i64 = 1_000_000;
@@ -49,7 +49,9 @@ async fn fill(log: &Shards, clock: &Arc<ManualClock>, cast: &Cast, schedule: &Sc
             .push(SimCollector::start(Arc::clone(clock) as Arc<dyn Clock>, log.clone()).await);
     }
     for ((at, _), post) in schedule {
-        pass_to(log, clock, *at).await;
+        for ms in steps(at - (clock.now_us() / 1_000 - T0), i64::MAX) {
+            tick(log, clock, ms).await;
+        }
         let lines: String = post.records.iter().map(|r| format!("{}\n", r.line)).collect();
         let taken = collectors[post.collector].post(senders[post.sender].form, lines).await;
         assert_eq!(taken, Some(post.records.len() as u64));
@@ -58,17 +60,6 @@ async fn fill(log: &Shards, clock: &Arc<ManualClock>, cast: &Cast, schedule: &Sc
         tick(log, clock, AFTER_MS).await;
     }
     tick(log, clock, 1_000).await;
-}
-
-/// Moves time to `at` (ms after the start), in steps that become shorter towards it.
-async fn pass_to(log: &Shards, clock: &ManualClock, at: i64) {
-    loop {
-        let rest = at - (clock.now_us() / 1_000 - T0);
-        if rest <= 0 {
-            return;
-        }
-        tick(log, clock, if rest <= 4_000 { rest } else { rest / 2 }).await;
-    }
 }
 
 async fn tick(log: &Shards, clock: &ManualClock, ms: i64) {

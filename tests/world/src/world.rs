@@ -107,6 +107,16 @@ pub(crate) struct World<'a> {
     acknowledged: BTreeSet<(usize, (u32, u64))>,
 }
 
+/// The steps, ms, in which a time of `rest` ms passes: half of what is left each, and for the last
+/// four seconds `last` at most.
+pub(crate) fn steps(mut rest: i64, last: i64) -> impl Iterator<Item = i64> {
+    std::iter::from_fn(move || {
+        let step = if rest <= 4_000 { rest.min(last) } else { rest / 2 };
+        rest -= step;
+        (step > 0).then_some(step)
+    })
+}
+
 /// A folder in memory if possible: crashes of the machine are not tested here.
 pub fn folder() -> TempDir {
     let memory = std::path::Path::new("/dev/shm");
@@ -203,14 +213,10 @@ impl<'a> World<'a> {
         again
     }
 
-    /// Moves time to `at` (ms after the start), in steps that become shorter towards it.
+    /// Moves time to `at` (ms after the start).
     async fn pass_to(&mut self, at: i64) {
-        loop {
-            let rest = at - (self.clock.now_us() / 1_000 - T0);
-            if rest <= 0 {
-                return;
-            }
-            self.tick(if rest <= 4_000 { rest.min(1_000) } else { rest / 2 }).await;
+        for ms in steps(at - (self.clock.now_us() / 1_000 - T0), 1_000) {
+            self.tick(ms).await;
         }
     }
 

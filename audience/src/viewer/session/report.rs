@@ -3,7 +3,6 @@
 
 use uuid::Uuid;
 
-use super::Pair;
 use crate::beacon::Reporter;
 use crate::cmcd_text::Record;
 use crate::ledger::{Ended, Entry, Move, Request, Rung, Stall, Why};
@@ -49,9 +48,6 @@ impl Report {
             startup_ms: None,
             stalls: Vec::new(),
             playing_ms: 0,
-            bytes: 0,
-            segments: 0,
-            slates: 0,
             request_errors: 0,
             ended_at_ms: 0,
             ended: Ended::Played,
@@ -105,14 +101,15 @@ impl Report {
         self.kbps
     }
 
-    /// Sets whether every request is recorded, not only counted.
+    /// Sets whether media requests are recorded, not only counted.
     pub(super) fn keep_requests(&mut self, keep: bool) {
         self.keeps_requests = keep;
     }
 
-    /// Requests completed, `init_bytes` of them for init segments.
-    pub(super) fn requested(&mut self, requests: Vec<Request>, init_bytes: u64) {
-        self.entry.bytes += init_bytes;
+    /// These media requests are over.
+    pub(super) fn requested(&mut self, requests: Vec<Request>) {
+        let failed = requests.iter().filter(|request| request.status != 200).count();
+        self.entry.request_errors += failed as u64;
         if self.keeps_requests {
             self.entry.requests.extend(requests);
         }
@@ -123,17 +120,14 @@ impl Report {
         self.entry.moves.push(Move { at_ms: ms(now_us), to: to.to_owned(), why });
     }
 
+    /// A request for a playlist failed.
     pub(super) fn request_failed(&mut self) {
         self.entry.request_errors += 1;
     }
 
-    pub(super) fn segment(&mut self, pair: &Pair, throughput_kbps: f64) {
-        self.throughput_kbps = Some(throughput_kbps as i64);
-        for fetched in [Some(&pair.video), pair.audio.as_ref()].into_iter().flatten() {
-            self.entry.bytes += fetched.bytes;
-            self.entry.segments += 1;
-            self.entry.slates += u64::from(fetched.slate);
-        }
+    /// The newest estimate of the line's throughput.
+    pub(super) fn throughput(&mut self, kbps: f64) {
+        self.throughput_kbps = Some(kbps as i64);
     }
 
     /// Playback started, stalled or resumed.

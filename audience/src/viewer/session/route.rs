@@ -155,7 +155,6 @@ impl<'a> Session<'a> {
         let now = self.viewer.clock.now_us();
         let nth = self.failures_in_row + 1;
         if self.route.as_mut().is_some_and(|route| route.fails_over(trouble, nth, now)) {
-            self.report.request_failed();
             self.failures_in_row = nth;
             return Ok(self.next(std::time::Duration::ZERO));
         }

@@ -16,6 +16,7 @@ const BINS: usize = 32 * 64;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row {
     session: u64,
+    content: u64,
     ts: i64,
     playing: bool,
     latency: i64,
@@ -47,11 +48,14 @@ impl Default for Cell {
 /// The numbers of the entries' records.
 pub(crate) fn rows(entries: &[Entry]) -> anyhow::Result<Vec<Row>> {
     let mut all = Vec::new();
+    let mut contents: FxHashMap<String, u64> = FxHashMap::default();
     for part in entries.iter().flat_map(|entry| &entry.parts) {
         let rows = PlayerRows::new(&ipc::decode(&part.payload)?)?;
         for event in (0..rows.len()).map(|i| rows.get(i)) {
+            let (name, next) = (event.cid.unwrap_or_default(), contents.len() as u64);
             all.push(Row {
                 session: ident::hash(event.tenant, event.sid),
+                content: *contents.entry(name.to_owned()).or_insert(next),
                 ts: event.ts.ok_or_else(|| anyhow!("a record of the sample has no ts"))?,
                 playing: event.sta == Some("p"),
                 latency: event.ltc_ms.unwrap_or(0),
@@ -61,7 +65,7 @@ pub(crate) fn rows(entries: &[Entry]) -> anyhow::Result<Vec<Row>> {
     Ok(all)
 }
 
-/// Counts the rows into sessions and cells of a second; returns the number of each.
+/// Counts the rows into sessions and cells of a second and a content; returns the number of each.
 pub(crate) fn count(rows: &[Row]) -> (usize, usize) {
     let mut sessions: FxHashMap<u64, Session> = FxHashMap::default();
     let mut cells: FxHashMap<u64, Cell> = FxHashMap::default();
@@ -71,9 +75,8 @@ pub(crate) fn count(rows: &[Row]) -> (usize, usize) {
             session.playing_ms += row.ts - session.last;
         }
         (session.last, session.playing) = (row.ts, row.playing);
-        // The content is always the same here; a packed key would hold its number next to the
-        // second.
-        let cell = cells.entry((row.ts / 1_000).unsigned_abs()).or_default();
+        let second = (row.ts / 1_000).unsigned_abs();
+        let cell = cells.entry(second << 16 | row.content).or_default();
         cell.count += 1;
         cell.sum += row.latency;
         cell.max = cell.max.max(row.latency);

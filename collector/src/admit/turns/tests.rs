@@ -89,10 +89,10 @@ fn bytes_that_wait_are_bounded() {
 #[tokio::test]
 async fn bodies_come_to_their_turns_in_order_and_who_leaves_leaves_no_place() {
     let (turns, a, b) = line();
-    let first = turns.take(&a, 10, true).await.unwrap();
-    let mut second = Box::pin(turns.take(&a, 20, true));
-    let mut third = Box::pin(turns.take(&b, 30, true));
-    let mut fourth = Box::pin(turns.take(&b, 40, true));
+    let first = turns.take(&a, 10, false).await.unwrap();
+    let mut second = Box::pin(turns.take(&a, 20, false));
+    let mut third = Box::pin(turns.take(&b, 30, false));
+    let mut fourth = Box::pin(turns.take(&b, 40, false));
     for turn in [&mut second, &mut third, &mut fourth] {
         assert!(poll!(turn).is_pending());
     }
@@ -112,15 +112,33 @@ async fn bodies_come_to_their_turns_in_order_and_who_leaves_leaves_no_place() {
     assert_eq!(waiting(), (0, 0));
 }
 
+#[test]
+fn a_flood_of_light_bodies_leaves_the_line_to_other_tenants() {
+    let (turns, a, b) = line();
+    let mut line = turns.line.lock();
+    line.each = Duration::from_millis(10);
+    let mut got = 0;
+    for _ in 0..1_000 {
+        if line.has_room_for_light(&a) {
+            line.enter(&a, 1);
+            got += 1;
+        }
+    }
+    assert_eq!(got, 101, "until all wait for a second");
+    assert!(line.has_room_for_light(&b));
+    assert_eq!(let_in(&mut line, &b, 1), 1, "a large one, too");
+    assert!(line.wait() < PATIENCE * TOO_LATE, "and has its turn: {:?}", line.wait());
+}
+
 #[tokio::test]
-async fn who_may_not_be_refused_waits_however_slow_it_is() {
+async fn a_light_body_waits_where_a_large_one_is_refused() {
     let (turns, a, _) = line();
-    let first = turns.take(&a, 1, true).await.unwrap();
-    let mut second = Box::pin(turns.take(&a, 1, true));
+    let first = turns.take(&a, 1, false).await.unwrap();
+    let mut second = Box::pin(turns.take(&a, 1, false));
     assert!(poll!(&mut second).is_pending());
     turns.line.lock().each = PATIENCE * 2;
-    assert_eq!(turns.take(&a, 1, true).await.unwrap_err(), Behind);
-    let mut light = Box::pin(turns.take(&a, 1, false));
+    assert_eq!(turns.take(&a, 1, false).await.unwrap_err(), Behind);
+    let mut light = Box::pin(turns.take(&a, 1, true));
     assert!(poll!(&mut light).is_pending());
     drop(first);
     drop(second.await.unwrap());

@@ -1,7 +1,6 @@
 // The first beacons as they arrive, and what is wrong with them. Only beacons that came after the
 // box was opened are shown: the collector keeps none while no page reads them.
 
-import { WRITE_KEY } from "../app";
 import { clock, count, span } from "../metrics/format";
 import { find, h, keyed, setAttr, setText } from "../ui/dom";
 
@@ -46,6 +45,8 @@ export class BeaconBox {
 
   constructor(
     private readonly sid: () => string,
+    /** The write key whose beacons are shown; null until it is known. */
+    private readonly key: () => string | null,
     private readonly changed: () => void,
   ) {
     for (const [name, everyone] of [["mine", false], ["everyone's", true]] as const) {
@@ -57,7 +58,6 @@ export class BeaconBox {
       this.tabs.append(tab);
     }
     this.timer = setInterval(() => void this.ask(), EVERY_MS);
-    void this.ask();
   }
 
   /** Another search begins with an empty box. */
@@ -69,10 +69,11 @@ export class BeaconBox {
   }
 
   private async ask(): Promise<void> {
-    if (this.asking || document.hidden) return;
+    const key = this.key();
+    if (this.asking || document.hidden || key === null) return;
     this.asking = true;
     const everyone = this.everyone;
-    const parameters = new URLSearchParams({ k: WRITE_KEY, last: String(KEPT) });
+    const parameters = new URLSearchParams({ k: key, last: String(KEPT) });
     if (!everyone) parameters.set("sid", this.sid());
     if (this.after !== null) parameters.set("after", String(this.after));
     try {
@@ -98,6 +99,8 @@ export class BeaconBox {
   }
 
   draw(now: number): void {
+    // The collector keeps nothing until it is asked, which can be as soon as the key is known.
+    if (this.after === null && this.failed === "") void this.ask();
     for (const tab of this.tabs.children) setAttr(tab, "aria-pressed", String(tab.getAttribute("data-everyone") === String(this.everyone)));
     setText(find(this.root, "header .note"), this.failed ? `■ ${this.failed}` : this.everyone ? "of this key, as received" : "yours, and any without an id");
     const first = this.beacons.find(({ fate }) => fate === "accepted");
@@ -123,7 +126,7 @@ export class BeaconBox {
     const state = this.failed ? "failed" : waited > LONG_MS ? "long" : "waiting";
     if (this.nothing.getAttribute("data-state") === state) return;
     setAttr(this.nothing, "data-state", state);
-    this.nothing.replaceChildren(...HINTS[state].map((hint, at) => h("p", { class: at === 0 ? "first" : null }, hint)));
+    this.nothing.replaceChildren(...HINTS[state].map((hint, at) => h("p", { class: at === 0 ? "first" : null }, hint.replace("KEY", () => this.key() ?? ""))));
   }
 
   private make(one: Beacon): HTMLElement {
@@ -150,7 +153,7 @@ const HINTS: Readonly<Record<"waiting" | "long" | "failed", readonly string[]>> 
     "In the browser's network panel, look for a POST to /v1/cmcd. If there is none, the player is older than the version named, or event mode is not configured.",
     "If it is blocked: a page served by https may not send to http on another host, and a content security policy must allow the collector under connect-src.",
     "If it is sent to another machine: the demo listens on this machine only (127.0.0.1). Forward the port, or see docs/collector.md for listening on a network.",
-    "If your player makes its own session id, look at everyone's.",
+    "If your player makes its own session id, look at everyone's. Beacons with a write key other than `KEY` are not shown here.",
   ],
   failed: ["The collector does not answer.", "See the Health page and the log of the process `data`."],
 };

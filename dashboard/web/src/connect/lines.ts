@@ -122,8 +122,8 @@ player.configure({ cmcd: {
     url: '${beacon}',
     events: ['ps', 'e', 't', 'bc'],
     interval: 10,
-    batchSize: 1,
-    includeKeys: ${keys()},   // batchSize must stay 1: the filter above edits one line
+    batchSize: 1,                 // must stay 1: the filter above edits one line
+    includeKeys: ${keys()},
   }],
 } });
 await player.load('${dash}');`,

@@ -4,13 +4,13 @@ import type { App, Page } from "../app";
 import { find, h, setAttr, setText } from "../ui/dom";
 import { query, setQuery } from "../ui/query";
 import { BeaconBox } from "./box";
-import { SAMPLES, type Sample } from "./lines";
+import { SAMPLES, type Sample, type Where } from "./lines";
 import { where } from "./where";
 
 export class ConnectPage implements Page {
   /** An id of its own, so that a newcomer's beacons can be distinguished from all others. */
   private readonly sid = `my-first-${Math.floor(Math.random() * 36 ** 4).toString(36).padStart(4, "0")}`;
-  private readonly box = new BeaconBox(() => this.sid, () => this.draw());
+  private readonly box: BeaconBox;
   private readonly tabs = h("div", { class: "tabs players", role: "group", "aria-label": "Player" });
   private readonly code = h("pre", { tabindex: "0", role: "region", "aria-label": "Lines to paste" });
   private readonly facts = h("dl", { class: "ends" });
@@ -18,6 +18,7 @@ export class ConnectPage implements Page {
   readonly root: HTMLElement;
 
   constructor(private readonly app: App) {
+    this.box = new BeaconBox(() => this.sid, () => (app.steering.media() === null ? null : this.ends().key), () => this.draw());
     for (const { name, title } of SAMPLES) {
       const tab = h("button", { type: "button", "data-player": name }, title);
       tab.addEventListener("click", () => {
@@ -43,11 +44,19 @@ export class ConnectPage implements Page {
     setTimeout(() => setText(button, "Copy"), 2_000);
   }
 
+  /** The addresses that the lines name. */
+  private ends(): Where {
+    const { steering } = this.app;
+    // Where the media is not ours, its addresses are not known here.
+    const media = steering.media() !== false;
+    const { status } = steering;
+    return where({ sid: this.sid, media, stream: media ? steering.stream() : steering.sessionsOf(), steering: status?.public_url ?? null, beacon: status?.beacon ?? null }, location);
+  }
+
   draw(): void {
     const sample = SAMPLES.find(({ name }) => name === query("player")) ?? (SAMPLES[0] as Sample);
-    // Where the media is not ours, its addresses are not known here.
     const media = this.app.steering.media() !== false;
-    const at = where({ sid: this.sid, media, stream: media ? this.app.steering.stream() : this.app.steering.sessionsOf(), steering: this.app.steering.status?.public_url ?? null }, location);
+    const at = this.ends();
     const drawn = JSON.stringify([sample.name, media, at]);
     if (drawn !== this.drawn) {
       this.drawn = drawn;

@@ -10,19 +10,22 @@ export interface Known {
   stream: string;
   /** Where players reach steering, from its settings; null where they do not. */
   steering: string | null;
+  /** Where steering says that beacons go, key included: an address, or a path at the collector. */
+  beacon: string | null;
 }
 
 /**
  * A page of another site may call the collector and the manifests, not the dashboard. Their ports
  * follow the dashboard's (docs/connect.md); behind a proxy without a port, one address serves all.
  */
-export function where({ sid, media, stream, steering }: Known, page: Pick<Location, "protocol" | "hostname" | "port" | "origin">): Where {
+export function where({ sid, media, stream, steering, beacon }: Known, page: Pick<Location, "protocol" | "hostname" | "port" | "origin">): Where {
   const port = Number(page.port);
   const at = (offset: number): string => (port > 0 ? `${page.protocol}//${page.hostname}:${port + offset}` : page.origin);
   const manifests = steering?.replace(/\/+$/, "") ?? at(20);
+  const beacons = new URL(beacon || `/v1/cmcd?k=${WRITE_KEY}`, at(1));
   return {
-    beacon: `${at(1)}/v1/cmcd?k=${WRITE_KEY}`,
-    key: WRITE_KEY,
+    beacon: beacons.href,
+    key: beacons.searchParams.get("k") ?? WRITE_KEY,
     hls: media ? `${manifests}/live/${stream}/master.m3u8` : "https://cdn.example/your-event/master.m3u8",
     dash: media ? `${manifests}/live/${stream}/manifest.mpd` : "https://cdn.example/your-event/manifest.mpd",
     sessions: `${manifests}/v1/play/${stream}`,

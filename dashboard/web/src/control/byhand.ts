@@ -15,25 +15,33 @@ const KINDS: readonly (readonly [ActionKind, string])[] = [
   ["unmask_pipeline", "Let the origin use a pipeline again"],
 ];
 const PREVIEW_AFTER_MS = 250;
+/** What it would do changes while an operator ponders. */
+const PREVIEW_EVERY_MS = 2_000;
 
 export class ByHand {
   private readonly kind = select("kind", KINDS);
   private readonly target = select("target", []);
   private readonly to = select("to", []);
   private readonly share = h("input", { type: "range", min: "5", max: "100", step: "5", value: "50", "aria-label": "Share of its viewers" });
+  private readonly toField = field("Where to", this.to);
+  private readonly shareField = field("Share", h("span", { class: "range" }, this.share, h("output", {})));
   private readonly preview = offerBox();
   private readonly go = h("button", { type: "button", class: "act", disabled: true }, "Do it");
   private readonly dialog: Dialog;
   private timer: ReturnType<typeof setTimeout> | undefined;
   /** Counts requests, so that a late answer to an old one is not shown. */
   private request = 0;
+  /** What the last preview complained of; null before the first of a request. */
+  private complaint: string | null = null;
+  /** Whether the click is under way, or was not answered: it may have been done. */
+  private clicked = false;
 
   constructor(private readonly app: App) {
     const cancel = h("button", { type: "button" }, "Cancel");
     this.dialog = new Dialog(
       "Act by hand",
       "byhand",
-      h("div", { class: "form" }, field("Do what", this.kind), field("Where", this.target), field("Where to", this.to), field("Share", h("span", { class: "range" }, this.share, h("output", {})))),
+      h("div", { class: "form" }, field("Do what", this.kind), field("Where", this.target), this.toField, this.shareField),
       this.preview,
       h("div", { class: "buttons" }, this.go, cancel),
     );
@@ -60,31 +68,40 @@ export class ByHand {
     const pipelines = status?.pipelines.map((one) => one.name) ?? [];
     options(this.target, kind.endsWith("pipeline") ? pipelines : edges);
     options(this.to, edges.filter((name) => name !== this.target.value));
-    setAttr(find(this.dialog.root, "[data-field='Where to']"), "hidden", kind !== "shift_edge");
-    setAttr(find(this.dialog.root, "[data-field=Share]"), "hidden", kind !== "shift_edge" && kind !== "cap_ladder");
-    setText(find(this.dialog.root, "output"), `${this.share.value} % of its viewers`);
+    setAttr(this.toField, "hidden", kind !== "shift_edge");
+    setAttr(this.shareField, "hidden", kind !== "shift_edge" && kind !== "cap_ladder");
+    setText(find(this.shareField, "output"), `${this.share.value} % of its viewers`);
     setAttr(this.go, "disabled", true);
     setAttr(this.preview, "data-stale", true);
     clearTimeout(this.timer);
+    [this.complaint, this.clicked] = [null, false];
     this.request += 1;
     this.timer = setTimeout(() => void this.ask(this.request), PREVIEW_AFTER_MS);
   }
 
+  /** Draws the forecast, again and again while the dialog is open. */
   private async ask(request: number): Promise<void> {
+    if (!this.dialog.isOpen) return;
+    let problem = "";
     try {
       const action = await this.app.steering.manual(this.requested, true);
       if (request !== this.request) return;
       drawOffer(this.preview, this.app, action);
-      setAttr(this.preview, "data-stale", null);
-      setAttr(this.go, "disabled", null);
-      this.dialog.complain("");
     } catch (error) {
-      if (request === this.request) this.dialog.complain(`No preview, so no action: ${reason(error)}`);
+      if (request !== this.request) return;
+      problem = `No preview, so no action: ${reason(error)}`;
     }
+    setAttr(this.preview, "data-stale", problem !== "");
+    setAttr(this.go, "disabled", problem !== "" || this.clicked);
+    // The answer to a click stays, and what was said is not said again.
+    if (problem !== this.complaint && !this.clicked) this.dialog.complain(problem);
+    this.complaint = problem;
+    this.timer = setTimeout(() => void this.ask(request), PREVIEW_EVERY_MS);
   }
 
   private async take(): Promise<void> {
     const { request } = this;
+    this.clicked = true;
     setAttr(this.go, "disabled", true);
     try {
       await this.app.steering.manual(this.requested, false);
@@ -92,7 +109,9 @@ export class ByHand {
     } catch (error) {
       this.dialog.complain(failure(error));
       // A refused request may be tried again; another one waits for its own preview.
-      if (request === this.request && !isUnanswered(error)) setAttr(this.go, "disabled", null);
+      if (request !== this.request || isUnanswered(error)) return;
+      this.clicked = false;
+      setAttr(this.go, "disabled", null);
     }
   }
 }

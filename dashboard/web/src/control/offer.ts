@@ -2,7 +2,7 @@
 // its destination, the expected effect, and how it is undone.
 
 import type { App } from "../app";
-import { clock } from "../metrics/format";
+import { moment } from "../metrics/format";
 import { find, h, keyed, setAttr, setText, unbroken } from "../ui/dom";
 import type { Action } from "./types";
 import { isHeld } from "./words";
@@ -16,18 +16,18 @@ export function drawOffer(box: Element, app: App, action: Action): void {
   setAttr(box, "data-state", action.state);
   setText(find(box, "h4"), action.title);
   drawCapacity(box, app, action);
-  keyed(find(box, "dl"), rows(action), ([name]) => name, ([name]) => h("div", {}, h("dt", {}, name), h("dd", {})), (row, [, value]) => setText(find(row, "dd"), unbroken(value)));
+  keyed(find(box, "dl"), rows(action, app.feed.now()), ([name]) => name, ([name]) => h("div", {}, h("dt", {}, name), h("dd", {})), (row, [, value]) => setText(find(row, "dd"), unbroken(value)));
 }
 
-function rows(action: Action): (readonly [string, string])[] {
+function rows(action: Action, now: number): (readonly [string, string])[] {
   const out: (readonly [string, string])[] = [];
   if (action.load_after !== null) {
     const free = Math.round(100 * (1 - action.load_after));
     out.push(["Load after", `${Math.round(100 * action.load_after)} %, ${free >= 0 ? `${free} % kept free` : `${-free} % too much`}`]);
   }
-  if (action.outcome !== null) out.push(["Then", action.outcome]);
+  if (action.outcome !== null) out.push(["Result", action.outcome]);
   // A held action may still be taken; steering then plans it again.
-  if (action.forecast !== "" && isHeld(action)) out.push(["Should give", `${action.forecast}, as offered at ${clock(action.at)}`]);
+  if (action.forecast !== "" && isHeld(action)) out.push(["Should give", `${action.forecast}, as offered at ${moment(action.at, now)}`]);
   else if (action.forecast !== "" && action.outcome === null) out.push(["Should give", action.forecast]);
   out.push(["Undone by", action.undo ?? "cannot be undone"]);
   return out;

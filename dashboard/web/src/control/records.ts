@@ -51,6 +51,12 @@ export class Records {
     return [...this.incidents.values()].filter((one) => one.state !== "closed").sort((a, b) => levelOfIncident(b) - levelOfIncident(a) || Number(b.viewers > 0) - Number(a.viewers > 0) || a.opened_at - b.opened_at || a.id.localeCompare(b.id));
   }
 
+  /** The incident that ended last. */
+  lastClosed(): Incident | null {
+    const closed = [...this.incidents.values()].filter((one) => one.closed_at !== null);
+    return closed.sort((a, b) => (b.closed_at ?? 0) - (a.closed_at ?? 0))[0] ?? null;
+  }
+
   /** All incidents, newest first. */
   allIncidents(): Incident[] {
     return [...this.incidents.values()].sort((a, b) => b.opened_at - a.opened_at || b.id.localeCompare(a.id));
@@ -75,8 +81,12 @@ export class Records {
 
 export const RANK = { watch: 1, degraded: 2, broken: 3 } as const;
 
-/** An incident that has recovered and only waits to be closed is at level watch at most. */
+/**
+ * An incident that has recovered and only waits to be closed is at level watch at most, one that is
+ * over at none.
+ */
 export function levelOfIncident(incident: Incident): Level {
+  if (incident.state === "closed") return 0;
   return incident.well_since === null ? (RANK[incident.severity] ?? 1) : RANK.watch;
 }
 

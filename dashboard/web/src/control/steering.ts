@@ -11,6 +11,17 @@ const EVERY_MS = 1_000;
 const STREAM = "demo";
 /** A second or two without an answer is a hiccup. */
 const LOST_MS = 4_000;
+const MEDIA_KEY = "tallylight-media";
+
+/** What steering last said of media in this browser; null if nothing yet. */
+function mediaBefore(): boolean | null {
+  try {
+    const kept = localStorage.getItem(MEDIA_KEY);
+    return kept === null ? null : kept === "ours";
+  } catch {
+    return null;
+  }
+}
 
 export class Steering {
   status: SteeringStatus | null = null;
@@ -21,6 +32,7 @@ export class Steering {
   absent = false;
   private busy = false;
   private started = false;
+  private before = mediaBefore();
 
   constructor(
     private readonly records: Records,
@@ -37,11 +49,11 @@ export class Steering {
 
   /**
    * Whether there is media of ours to show: null until steering has said so. If it does not answer,
-   * pages still try to show media.
+   * it is as it was last; where it never did, pages try to show media.
    */
   media(): boolean | null {
     if (this.status) return this.status.streams.length > 0;
-    return this.failedSince === null ? null : true;
+    return this.failedSince === null ? null : (this.before ?? true);
   }
 
   /** The stream that the pages show: the first whose media is ours. */
@@ -86,13 +98,26 @@ export class Steering {
   private take(status: SteeringStatus): void {
     this.status = status;
     this.failedSince = null;
+    this.remember(status.streams.length > 0);
     this.records.putIncidents(status.incidents);
     this.records.putActions(status.actions);
   }
 
+  private remember(media: boolean): void {
+    if (media === this.before) return;
+    this.before = media;
+    try {
+      localStorage.setItem(MEDIA_KEY, media ? "ours" : "elsewhere");
+    } catch {
+      // A browser that stores nothing knows it for this page only.
+    }
+  }
+
   /** Takes, undoes or turns down an action. */
   async act(id: string, what: "take" | "undo" | "dismiss"): Promise<void> {
-    await tell(`/v1/actions/${encodeURIComponent(id)}`, { do: what, by: await acting() });
+    const row = await tell(`/v1/actions/${encodeURIComponent(id)}`, { do: what, by: await acting() });
+    // An answer to a poll that was under way may be older.
+    this.records.putActions([row as Action]);
     await this.poll();
   }
 

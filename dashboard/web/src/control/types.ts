@@ -104,6 +104,8 @@ export interface SteeringStatus {
   sessions_of?: readonly string[];
   /** Where players reach steering, if that was set. */
   public_url?: string | null;
+  /** Where beacons go, key included: an address, or a path at the collector; empty if unknown. */
+  beacon?: string;
   edges: readonly EdgeStatus[];
   pipelines: readonly PipelineStatus[];
   feed: { connected: boolean; age_ms: number | null };

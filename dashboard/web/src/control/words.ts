@@ -1,6 +1,6 @@
 // The names of actions and incidents on buttons and in the log.
 
-import { clock, span } from "../metrics/format";
+import { clock, moment, span } from "../metrics/format";
 import type { Action, ActionKind, Incident, Mode } from "./types";
 
 export const MODES: readonly Mode[] = ["observe", "advise", "act"];
@@ -20,17 +20,21 @@ const NOW: Readonly<Record<ActionKind, string>> = {
   set_mode: "Set it now",
 };
 
+/** Beside an offer, instead of the time when it acts. */
+export const NO_ANSWER = "steering does not answer: nothing is taken by itself";
+
 /** The label of the button that takes an action. */
 export function takeWord(action: Pick<Action, "kind">): string {
   return NOW[action.kind] ?? "Do it now";
 }
 
 /**
- * How long an incident has been open or recovered, and its owner: `open for 18 s · no owner`,
- * `recovered 12 s ago, closes in 18 s · mia owns it`.
+ * How long an incident has been open, recovered or over, and its owner:
+ * `open for 18 s · no owner`, `recovered 12 s ago, closes in 18 s · mia owns it`.
  */
 export function standing(incident: Incident, now: number): string {
   const owner = incident.owner === null ? "no owner" : `${incident.owner} owns it`;
+  if (incident.closed_at !== null) return `over ${whole(Math.max(0, now - incident.closed_at))} ago · ${owner}`;
   if (incident.well_since === null) return `open for ${whole(now - incident.opened_at)} · ${owner}`;
   const then = incident.closes_at === null ? "viewers still elsewhere" : `closes in ${seconds(incident.closes_at - now)}`;
   return `recovered ${whole(Math.max(0, now - incident.well_since))} ago, ${then} · ${owner}`;
@@ -43,14 +47,15 @@ function whole(ms: number): string {
 
 /** Why no action is offered, and until when that holds. */
 export function whyNothing(incident: Incident): string {
+  if (incident.state === "closed") return "It is over: nothing is offered.";
   const until = incident.no_action_until === null ? "" : ` Until ${clock(incident.no_action_until)}.`;
   return (incident.no_action ?? "No action is offered yet.") + until;
 }
 
 /** `20:17:46, 2.1 s after the first symptom`. */
-export function seenFirst(incident: Incident): string {
+export function seenFirst(incident: Incident, now: number): string {
   const after = incident.symptom_at === null ? null : incident.opened_at - incident.symptom_at;
-  return clock(incident.opened_at) + (after === null || after < 0 ? "" : `, ${span(after)} after the first symptom`);
+  return moment(incident.opened_at, now) + (after === null || after < 0 ? "" : `, ${span(after)} after the first symptom`);
 }
 
 /** The part at fault: `edge e1`, `origin`. */
@@ -64,18 +69,23 @@ export function isHeld(action: Action): boolean {
   return action.state === "dismissed" && action.by !== "steering";
 }
 
-/** Whether an action is pending, in force or over, for display beside its buttons. */
-export function inForce(action: Action, now: number): string {
-  if (action.state === "taken") return `in force since ${clock(action.taken_at ?? action.at)}, by ${action.by}`;
+/**
+ * Whether an action is pending, in force or over, for display beside its buttons; `lost` is whether
+ * steering does not answer.
+ */
+export function inForce(action: Action, now: number, lost: boolean): string {
+  if (action.state === "taken") return `in force since ${moment(action.taken_at ?? action.at, now)}, by ${action.by}`;
   if (action.state === "dismissed") return isHeld(action) ? "held, not in force" : "withdrawn, not in force";
   if (action.state !== "offered") return `${action.state}, no longer in force`;
+  if (lost) return NO_ANSWER;
   return action.acts_at === null ? "waits for your click" : `acts by itself in ${seconds(action.acts_at - now)}`;
 }
 
 /** The outcome of an action, for the log; an offer says when it is taken automatically. */
-export function stateWords(action: Action, now: number): string {
+export function stateWords(action: Action, now: number, lost: boolean): string {
   switch (action.state) {
     case "offered":
+      if (lost) return `offered; ${NO_ANSWER}`;
       return action.acts_at === null ? "offered, waits for a click" : `offered, acts by itself in ${seconds(action.acts_at - now)}`;
     case "taken":
       return `by ${action.by}`;

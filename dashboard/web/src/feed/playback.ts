@@ -39,7 +39,7 @@ export class PlaybackStore {
     if (!cuboid) return;
     let pane = cuboid.panes.get(row.pane);
     if (!pane) cuboid.panes.set(row.pane, (pane = new Map()));
-    pane.set(cellKey(cuboid.dimensions, row.cell), row);
+    pane.set(cellKey(cuboid.dimensions, row.cell), restOf(cuboid.dimensions, row));
     if (row.pane > this.newestSeen) this.newestSeen = row.pane;
   }
 
@@ -76,14 +76,31 @@ export class PlaybackStore {
       if (at < this.newestSeen - LATELY_MS) continue;
       for (const row of pane.values()) if ((row.m?.["viewers"] ?? 0) > 0) names.add(cellValue(row.cell, "content"));
     }
+    names.delete(OTHERS);
     return [...names].sort();
   }
 }
 
-/** A cell's value in one dimension, or the word for unknown. */
+/** The word for a value that is not known, and the one for all beyond the server's limit. */
+const UNKNOWN = "unknown";
+const OTHERS = "others together";
+/** What the server writes for the latter (docs/feed.md). */
+const REST = "__other__";
+
+/** Whether a group of cells is one value, and not the unknown ones or those of the rest. */
+export const isOneValue = (group: string): boolean => group !== UNKNOWN && group !== OTHERS;
+
+/** The rest is so in every dimension: `asn`, a number, cannot say it; the edge beside it does. */
+function restOf(dimensions: readonly string[], row: PlaybackRow): PlaybackRow {
+  if (!dimensions.some((dimension) => row.cell[dimension] === REST)) return row;
+  return { ...row, cell: Object.fromEntries(dimensions.map((dimension) => [dimension, REST])) };
+}
+
+/** A cell's value in one dimension, or the word for unknown or for the rest. */
 export function cellValue(cell: Cell, dimension: string): string {
   const value = cell[dimension];
-  if (value === null || value === undefined) return "unknown";
+  if (value === null || value === undefined) return UNKNOWN;
+  if (value === REST) return OTHERS;
   return dimension === "asn" ? `AS${value}` : value;
 }
 

@@ -57,6 +57,8 @@ export class FeedState {
       if (message.snapshot && message.seq > 0) this.records.end();
       return;
     }
+    // A newer server may send further types (docs/feed.md).
+    if (message.type !== "status") return;
     this.status = message;
     if (!this.connected()) this.heardFrom = this.clock();
     this.statusAt = this.clock();

@@ -11,6 +11,7 @@ export interface Shown {
 export const NONE = "–";
 const MINUS = "−";
 const THOUSANDS = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+const LOCAL = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "medium" });
 
 /** A whole number with separators. */
 export function count(value: number): string {
@@ -104,6 +105,17 @@ export function bitRate(byteCount: number, seconds: number): string {
 /** `20:18:04` in UTC. */
 export function clock(ms: number): string {
   return new Date(ms).toISOString().slice(11, 19);
+}
+
+/** `20:18:04` in UTC, and `03-31 20:18:04` where that is not now's day. */
+export function moment(ms: number, nowMs: number): string {
+  const [at, now] = [new Date(ms).toISOString(), new Date(nowMs).toISOString()];
+  return at.slice(0, 10) === now.slice(0, 10) ? clock(ms) : `${at.slice(5, 10)} ${clock(ms)}`;
+}
+
+/** The same time where the reader is, for a title. */
+export function localTime(ms: number): string {
+  return `${LOCAL.format(ms)} local time`;
 }
 
 /** `20:18` in UTC. */

@@ -3,6 +3,7 @@
 // Beside it is its due share: its part of the denominator. Only the difference between the two
 // points at a cause.
 
+import { isOneValue } from "../feed/playback";
 import type { Metric } from "../feed/types";
 import { Sums, denominator, evaluate } from "./evaluate";
 
@@ -72,7 +73,7 @@ export function culprit(impacts: readonly Impact[]): Impact | null {
   if (impacts.length < 2) return null;
   let found: Impact | null = null;
   for (const impact of impacts) {
-    if (impact.group === "unknown" || impact.share === null || impact.due === null || impact.weight < LEAST_LOSS) continue;
+    if (!isOneValue(impact.group) || impact.share === null || impact.due === null || impact.weight < LEAST_LOSS) continue;
     const excess = impact.share - impact.due;
     if (excess > 0.2 && (!found || excess > (found.share ?? 0) - (found.due ?? 0))) found = impact;
   }

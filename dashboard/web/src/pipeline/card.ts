@@ -18,6 +18,11 @@ interface Line {
   level: 0 | 1 | 2 | 3;
 }
 
+/** A segment that was not chosen, and why it is shown. */
+interface News extends Chosen {
+  what: string;
+}
+
 export class SegmentCard {
   private readonly body = h("tbody", {});
   private readonly follow = h("button", { type: "button", class: "small" }, "Follow");
@@ -40,7 +45,8 @@ export class SegmentCard {
   /** Shows the chosen segment, or without a choice the newest that departs from normal. */
   draw(chosen: Chosen | null): void {
     const strip = this.app.segments.strip;
-    const shown = chosen ?? (strip ? newsworthy(strip) : null);
+    const news = strip && !chosen ? newsworthy(strip) : null;
+    const shown = chosen ?? news;
     setAttr(this.follow, "hidden", chosen === null);
     if (!strip || !shown) {
       setText(find(this.root, "h2"), "Segment");
@@ -51,7 +57,7 @@ export class SegmentCard {
     const { track, k } = shown;
     const [from, to] = [k * strip.lengthMs, (k + 1) * strip.lengthMs];
     setText(find(this.root, "h2"), `Segment K ${kText(k)}`);
-    setText(find(this.root, ".note"), `${track} · ${clock(from)} – ${clock(to)} UTC${chosen ? "" : " · the newest of note"}`);
+    setText(find(this.root, ".note"), `${track} · ${clock(from)} – ${clock(to)} UTC${news ? ` · ${news.what}` : ""}`);
     const one = strip.at(track, k);
     const lines = one ? linesOf(strip, one) : [];
     keyed(this.body, lines, (line) => line.who, (line) => h("tr", {}, h("th", { scope: "row" }, line.who), h("td", { class: "arrived" }), h("td", { class: "frames" }), h("td", { class: "bytes" }), h("td", { class: "verdict" }, h("span", { class: "shape" }), h("span", {}))), (tr, line) => {
@@ -89,14 +95,14 @@ function linesOf(strip: Strip, one: Segment): Line[] {
 }
 
 /** The newest segment of note; when all is well, the newest settled one. */
-function newsworthy(strip: Strip): Chosen | null {
-  let plain: Chosen | null = null;
+function newsworthy(strip: Strip): News | null {
+  let plain: News | null = null;
   for (const k of [...strip.ks].reverse()) {
     for (const track of strip.tracks) {
       const one = strip.at(track, k);
       if (!one || one.state === "pending") continue;
-      plain ??= { track, k };
-      if (one.state !== "on_time" || one.copies.some((copy) => COPY_LEVELS[copy.state] > 0)) return { track, k };
+      plain ??= { track, k, what: "the newest" };
+      if (one.state !== "on_time" || one.copies.some((copy) => COPY_LEVELS[copy.state] > 0)) return { track, k, what: "the newest of note" };
     }
   }
   return plain;

@@ -86,9 +86,13 @@ const silent = (age: number | null, limit: number): boolean => age === null || a
 /** The word for a part whose reports have stopped. */
 const quiet = (age: number | null): string => (age === null ? "no report yet" : `no report for ${span(age)}`);
 
-/** Without the feed every part is silent to us, which says nothing about the part. */
+/**
+ * Without the feed, and until its first snapshot is complete, every part is silent to us, which
+ * says nothing about the part.
+ */
 function unlessDeaf(app: App, box: Box, culprit: Incident["culprit"], name: string | null): Box {
-  return app.feed.connected() || !box.blind ? judged(app, box, culprit, name) : { ...box, level: 0, word: "not known" };
+  const heard = app.feed.connected() && app.feed.seq > 0;
+  return heard || !box.blind ? judged(app, box, culprit, name) : { ...box, level: 0, word: "not known" };
 }
 
 /**
@@ -164,14 +168,16 @@ export function originBox(app: App, delivery: Delivery): Box {
   const strip = app.segments.strip;
   const age = delivery.age("origin");
   const get = delivery.of("origin", "", "get");
-  const served = strip ? servedCounts(strip) : null;
   const gone = silent(age, SILENT_MS.origin);
-  const lost = (scheduleSilence(app.segments, app.feed) ?? 0) > SILENT_MS.origin;
+  const { failedSince } = app.segments;
+  const unheard = failedSince !== null && Date.now() - failedSince > SILENT_MS.origin;
+  const lost = (scheduleSilence(app.segments, app.feed, app.steering.failedSince !== null) ?? 0) > SILENT_MS.origin;
+  const served = strip && !unheard ? servedCounts(strip) : null;
   const slate = served?.recentSlate ?? false;
   const others = served ? [...served.by].filter(([name]) => name !== "slate").map(([name, n]) => `${name} ${n}`).join(" · ") : NONE;
   return unlessDeaf(app, {
-    id: "origin", title: "Origin", level: gone && age !== null ? 3 : lost || slate ? 3 : 0, age, blind: gone || lost,
-    word: gone ? quiet(age) : lost ? "schedule does not answer" : slate ? "slate served" : "",
+    id: "origin", title: "Origin", level: (gone && age !== null) || lost || slate ? 3 : 0, age, blind: gone || unheard,
+    word: gone ? quiet(age) : lost ? "schedule does not answer" : unheard ? "schedule not known" : slate ? "slate served" : "",
     rows: [
       { name: "served", value: others },
       { name: "slate", value: served ? count(served.by.get("slate") ?? 0) : NONE, level: slate ? 3 : 0 },

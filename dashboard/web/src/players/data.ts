@@ -1,6 +1,7 @@
 // Which player breaks which rule of CMCD how often, from the column `broken` of player_events.
 
 import { literal, queryPatiently as query, staleness, type Row } from "../sql/api";
+import { SERVICES } from "../stream/tally";
 
 export interface Rule {
   slug: string;
@@ -27,7 +28,7 @@ export interface Player {
   sessions: number;
   records: number;
   conformant: number;
-  /** Records that break a rule which spoils a figure. */
+  /** Records that break a rule which spoils a figure or loses data. */
   harmed: number;
   last: number;
   breaches: Breach[];
@@ -80,7 +81,7 @@ FROM (SELECT coalesce(player, 'unknown') AS name, coalesce(v, 1) AS cmcd, receiv
 GROUP BY 1, 2, 3 ORDER BY records DESC LIMIT ${BREACHES}`,
   refused: `SELECT reason, source, sum(events) AS records
 FROM fates_1s
-WHERE fate = 'rejected' AND source <> 'events' AND pane > now() - INTERVAL '1 hour'
+WHERE fate = 'rejected' AND source NOT IN (${SERVICES.map(literal).join(", ")}) AND pane > now() - INTERVAL '1 hour'
 GROUP BY 1, 2 ORDER BY records DESC LIMIT 50`,
 };
 

@@ -10,7 +10,7 @@ import { type Breach, type Player, QUERIES, type Report, levelOf, report } from 
 const EVERY_MS = 30_000;
 const HEADS = ["player", "CMCD", "sessions", "records", "harmful", "harmless", "breaks", "last"];
 
-const ABOUT: Readonly<Record<string, string>> = { harmful: "Share of records that break a rule which spoils a figure", harmless: "Share of records that break none but harmless rules: every figure is right" };
+const ABOUT: Readonly<Record<string, string>> = { harmful: "Share of records that break a rule which spoils a figure or loses data", harmless: "Share of records that break none but harmless rules: every figure is right" };
 
 export class PlayersPage implements Page {
   private readonly stop = new AbortController();
@@ -98,7 +98,7 @@ export class PlayersPage implements Page {
 
   private drawBreaches(player: Player | undefined): void {
     setText(this.title, player ? `Rules broken by ${player.name}` : "Rules broken");
-    setText(this.share, player ? `CMCD ${player.cmcd} · ${count(player.harmed)} of ${count(player.records)} records break one that spoils a figure, ${count(Math.max(0, player.records - player.conformant - player.harmed))} only a harmless one` : "");
+    setText(this.share, player ? `CMCD ${player.cmcd} · ${count(player.harmed)} of ${count(player.records)} records break one that spoils a figure or loses data, ${count(Math.max(0, player.records - player.conformant - player.harmed))} only a harmless one` : "");
     const breaches = player?.breaches ?? [];
     setText(this.none, player && breaches.length === 0 ? "None: every record of the last hour keeps to the standard." : "");
     keyed(this.list, breaches, ({ rule }) => `${player?.key} ${rule.slug}`, card, (li, breach) => {

@@ -2,6 +2,7 @@
 
 import type { App } from "../app";
 import { levelOfIncident } from "../control/records";
+import type { Incident } from "../control/types";
 import type { Level } from "../metrics/evaluate";
 import { span } from "../metrics/format";
 import type { Value } from "../metrics/reading";
@@ -10,7 +11,7 @@ import type { Tally } from "../stream/tally";
 import { LEVEL_SHAPES } from "../ui/palette";
 import { find, h, keyed, setAttr, setText } from "../ui/dom";
 import { calmWords, type Departing } from "./calm";
-import { IncidentCard } from "./incident";
+import { IncidentCard, hasDraft } from "./incident";
 
 /** How prominently each state of the lamp is shown here. */
 const SPOKEN: Readonly<Partial<Record<Tally, Level>>> = { blind: 2, "off-air": 3 };
@@ -29,7 +30,7 @@ export class Incidents {
     const { records } = this.app.feed;
     const open = records.open();
     const now = this.app.feed.now();
-    const last = records.allIncidents().find((one) => one.closed_at !== null);
+    const last = records.lastClosed();
     const parts = open.length === 0 ? [...departingParts(this.app), ...pictures] : [];
     const none = last?.closed_at ? `none open · last one over ${span(now - last.closed_at)} ago` : "none open";
     setText(find(this.root, "h2"), open.length === 1 ? "Incident" : "Incidents");
@@ -37,14 +38,25 @@ export class Incidents {
     const calm = find(this.root, ".calm");
     // Without steering no causes are looked for: a page without incidents does not mean calm then.
     const worst = parts.reduce<Level>((most, { level }) => (level > most ? level : most), this.app.steering.lost() ? 1 : 0);
-    const bad = SPOKEN[this.app.tally.tally] ?? (open.length === 0 ? worst : 0);
+    const bad = SPOKEN[this.app.tally.tally] ?? worst;
     setText(find(calm, ".shape"), LEVEL_SHAPES[bad]);
-    setText(find(calm, ".text"), this.say(open.length, () => calmWords(values, parts, last ?? null, now)));
+    setText(find(calm, ".text"), this.say(open.length, () => calmWords(values, parts, last, now)));
     setAttr(calm, "data-level", bad ? String(bad) : null);
-    const shown = open.some((one) => one.id === this.shown) ? this.shown : (open[0]?.id ?? null);
-    keyed(this.list, open, (one) => one.id, (one) => this.make(one.id), (_, one) => this.cards.get(one.id)?.draw(one, one.id === shown));
-    for (const id of [...this.cards.keys()]) if (!open.some((one) => one.id === id)) this.cards.delete(id);
+    const listed = this.listed(open);
+    const writing = listed.find(({ id }) => this.cards.get(id)?.isAtNote());
+    const shown = writing?.id ?? (listed.some((one) => one.id === this.shown) ? this.shown : (listed[0]?.id ?? null));
+    keyed(this.list, listed, (one) => one.id, (one) => this.make(one.id), (_, one) => this.cards.get(one.id)?.draw(one, one.id === shown));
+    for (const id of [...this.cards.keys()]) if (!listed.some((one) => one.id === id)) this.cards.delete(id);
     setAttr(this.root, "data-level", open[0] ? String(levelOfIncident(open[0])) : bad ? String(bad) : null);
+  }
+
+  /**
+   * What has a card: open incidents, and those that ended while a note on them is being written.
+   * The field must not go from under a hand: its next letters would be commands.
+   */
+  private listed(open: readonly Incident[]): Incident[] {
+    const written = this.app.feed.records.allIncidents().filter(({ id, state }) => state === "closed" && (hasDraft(id) || this.cards.get(id)?.isAtNote()));
+    return [...open, ...written];
   }
 
   private make(id: string): HTMLElement {
@@ -60,8 +72,8 @@ export class Incidents {
     const { tally, steering } = this.app;
     if (tally.tally === "blind") return `Blind: ${tally.cause}. What is shown may be old or incomplete.`;
     if (tally.tally === "off-air") return `Off the air: ${tally.cause}. Players that join now see no programme.`;
-    if (open > 0) return "";
     if (steering.lost()) return `Steering does not answer${steering.absent ? "" : ` (${steering.why})`}: no causes are looked for, and no action will be taken automatically.`;
+    if (open > 0) return "";
     if (steering.status && !steering.status.feed.connected) return "Steering has lost its feed: it keeps its last decision and judges by its prober alone.";
     if (tally.tally === "no-viewers" && departingParts(this.app).length === 0) return "All parts report and the programme is on the air. Nobody watches.";
     return calm();

@@ -5,7 +5,7 @@ import { Delivery } from "../pipeline/figures";
 import { Reading, type Value } from "../metrics/reading";
 import { ByHand } from "../control/byhand";
 import { DEFAULT_METRIC } from "../selection";
-import { h } from "../ui/dom";
+import { h, moveInto } from "../ui/dom";
 import { Breakdown } from "./breakdown";
 import { Chart, LEAST_SPAN_MS } from "./chart";
 import { changes } from "./changes";
@@ -69,7 +69,7 @@ export class RoomPage implements Page {
    */
   private placeLog(): void {
     const place = this.app.feed.records.open().length > 0 ? this.below : this.right;
-    if (this.log.root.parentElement !== place) place.append(this.log.root);
+    if (this.log.root.parentElement !== place) moveInto(place, this.log.root);
   }
 
   /** Pictures of the existing parts; a part that appears later gets its card then. */

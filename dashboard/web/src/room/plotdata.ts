@@ -1,6 +1,7 @@
 // Input for uPlot: columns on one time axis, and the formula in words.
 
 import type uPlot from "uplot";
+import { isOneValue } from "../feed/playback";
 import type { Metric } from "../feed/types";
 import type { Series } from "../metrics/view";
 
@@ -24,7 +25,7 @@ export function align(series: readonly Series[]): uPlot.AlignedData {
  * so that a line keeps its colour while viewers move between them.
  */
 export function linesFor(names: Iterable<string>, viewers: (name: string) => number, most: number): string[] {
-  const byName = (a: string, b: string): number => Number(a === "unknown") - Number(b === "unknown") || a.localeCompare(b);
+  const byName = (a: string, b: string): number => Number(!isOneValue(a)) - Number(!isOneValue(b)) || a.localeCompare(b);
   return [...names]
     .sort((a, b) => viewers(b) - viewers(a) || byName(a, b))
     .slice(0, most)

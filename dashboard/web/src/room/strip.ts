@@ -109,9 +109,7 @@ export class StripRow {
     const share = heard ? servedShare(strip, name) : null;
     const spare = heard && !box.blind ? spareOf(strip, name) : null;
     const serves = share === null ? "not known" : share > 0 ? `serves ${Math.round(100 * share)} %` : "standby";
-    const old = shot === null || Date.now() - shot > OLD_PICTURE_MS;
-    // A standby pipeline has no picture to show, which is not a fault.
-    const mark = !old ? "" : shot === null ? "not on air" : `served ${span(Date.now() - shot)} ago`;
+    const mark = encoderMark(shot === null ? null : Date.now() - shot, share);
     this.write(box, serves, spare === null ? "" : `arrives +${(spare / 1000).toFixed(2)} s`, mark, box.level === 0);
   }
 
@@ -143,6 +141,15 @@ export class StripRow {
     for (const timer of this.timers) clearInterval(timer);
     for (const { picture } of this.pictures) picture.close();
   }
+}
+
+/**
+ * What is written across an encoder's picture; `age` is that of the picture, null before the first,
+ * and `share` how much of the programme is its. A standby has nothing to show, which is no fault.
+ */
+export function encoderMark(age: number | null, share: number | null): string {
+  if (age === null) return share === 0 ? "not on air" : "no picture yet";
+  return age > OLD_PICTURE_MS ? `served ${span(age)} ago` : "";
 }
 
 /** What is wrong with a picture, in one or two words. */

@@ -83,7 +83,7 @@ export class Tiles {
     setText(find(main, ".shape"), LEVEL_SHAPES[read.level]);
     setAttr(find(main, ".shape"), "aria-label", read.level ? LEVEL_WORDS[read.level] : null);
     const moved = small ? "" : change(metric, read.value, read.before);
-    setText(find(main, ".change"), unseen ? "not known" : small ? `too few for a share` : moved ? `${moved} on 5 min ago` : read.value === null ? "no data" : "none 5 min ago");
+    setText(find(main, ".change"), unseen ? "not known" : small ? `too few for a share` : moved ? `${moved} on 5 min ago` : read.value === null ? "no data" : "no data 5 min ago");
     const selected = this.app.selection.current.metric;
     setAttr(main, "aria-pressed", String(selected === metric.name));
     setAttr(tile, "data-selected", selected === metric.name || INSIDE[selected]?.[0] === metric.name);

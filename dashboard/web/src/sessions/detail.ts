@@ -1,6 +1,6 @@
 // One session: its figures, its timeline, and how similar viewers fare.
 
-import { NONE, clock, count, span } from "../metrics/format";
+import { NONE, count, localTime, moment, span } from "../metrics/format";
 import { find, h, keyed, setAttr, setText } from "../ui/dom";
 import { pastOf, type Past } from "./data";
 import { alike, fits, parseFind } from "./find";
@@ -65,8 +65,10 @@ export class Detail {
     setAttr(this.timeline.root, "hidden", past === null || unknown);
     setAttr(this.records.root, "hidden", row === null || row.ended_at !== null);
     setAttr(this.like, "hidden", row === null);
-    keyed(this.facts, row ? factsOf(row, this.options.now()) : [], ([name]) => name, ([name]) => h("div", {}, h("dt", {}, name), h("dd", {})), (element, [, value, level]) => {
-      setText(find(element, "dd"), value);
+    keyed(this.facts, row ? factsOf(row, this.options.now()) : [], ([name]) => name, ([name]) => h("div", {}, h("dt", {}, name), h("dd", {})), (element, [, value, level, title]) => {
+      const fact = find(element, "dd");
+      setText(fact, value);
+      setAttr(fact, "title", title ?? null);
       setAttr(element, "data-level", level ?? null);
     });
     const of = more ? "newest 1,000" : "live";
@@ -116,7 +118,8 @@ function ratioText(rows: readonly SessionRow[]): string {
   return watched === 0 ? NONE : `${((100 * stalled) / watched).toFixed(2)} %`;
 }
 
-function factsOf(row: SessionRow, now: number): [string, string, (string | null)?][] {
+/** Each fact's name and value, and where it has them its level and a title. */
+function factsOf(row: SessionRow, now: number): [string, string, (string | null)?, (string | null)?][] {
   const state = row.ended_at === null && row.state !== null ? (STATES[row.state] ?? row.state) : (OUTCOMES[row.outcome] ?? row.outcome);
   const bad = row.outcome === "failed" || row.outcome === "start_failed";
   return [
@@ -126,7 +129,7 @@ function factsOf(row: SessionRow, now: number): [string, string, (string | null)
     ["where", [row.country, row.asn].filter(Boolean).join(", ") || "unknown"],
     ["content", row.cid ?? "unknown"],
     ["served by", `edge ${row.edge ?? "unknown"}, pipeline ${row.pipeline ?? "unknown"}`],
-    ["started", row.started_at === null ? NONE : `${clock(row.started_at)} UTC`],
+    row.started_at === null ? ["started", NONE] : ["started", `${moment(row.started_at, now)} UTC`, null, localTime(row.started_at)],
     ["startup", msText(row.startup_ms)],
     ["played", span(row.playing_ms)],
     ["rebuffers", `${row.rebuffer_count} · ${span(row.rebuffering_ms)}`, row.rebuffer_count > 0 ? "2" : null],

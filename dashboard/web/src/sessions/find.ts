@@ -67,18 +67,27 @@ export function unknownWords(terms: readonly Term[]): string[] {
   });
 }
 
+/** A word; a value in quotes may have spaces. While its end is still being typed, all is of it. */
+const WORD = /[^\s":]+:"(?:[^"\\]|\\.)*(?:"(?!\S)|$)|\S+/g;
+/** A value that is a word only in quotes. */
+const IN_QUOTES = /\s|^"|^$/;
+
+const unquoted = (value: string): string => (value.startsWith('"') ? value.slice(1).replace(/"$/, "").replace(/\\(.)/g, "$1") : value);
+
 export function parseFind(text: string): Term[] {
-  return text
-    .trim()
-    .split(/\s+/)
-    .filter(Boolean)
-    .map((word) => {
-      const colon = word.indexOf(":");
-      const name = word.slice(0, Math.max(0, colon)).toLowerCase();
-      if (NAMES[name]) return { name, value: word.slice(colon + 1) };
-      if (FLAGS[word.toLowerCase()]) return { name: "is", value: word.toLowerCase() };
-      return { name: "sid", value: word };
-    });
+  return (text.match(WORD) ?? []).map((word) => {
+    const colon = word.indexOf(":");
+    const name = word.slice(0, Math.max(0, colon)).toLowerCase();
+    if (NAMES[name]) return { name, value: unquoted(word.slice(colon + 1)) };
+    if (FLAGS[word.toLowerCase()]) return { name: "is", value: word.toLowerCase() };
+    return { name: "sid", value: word };
+  });
+}
+
+/** A term as a search line has it. */
+export function wordOf({ name, value }: Term): string {
+  if (name === "is" || name === "sid") return value;
+  return `${name}:${IN_QUOTES.test(value) ? `"${value.replace(/["\\]/g, "\\$&")}"` : value}`;
 }
 
 export function fits(row: SessionRow, terms: readonly Term[]): boolean {
@@ -111,5 +120,5 @@ export function condition(terms: readonly Term[]): string {
 /** A search for viewers who share what usually matters: content, device, country, edge. */
 export function alike(row: SessionRow): string {
   const parts: [string, string | null][] = [["content", row.cid], ["device", row.device], ["country", row.country], ["edge", row.edge]];
-  return parts.map(([name, value]) => `${name}:${value ?? "unknown"}`).join(" ");
+  return parts.map(([name, value]) => wordOf({ name, value: value ?? "unknown" })).join(" ");
 }

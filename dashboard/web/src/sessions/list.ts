@@ -1,6 +1,6 @@
 // The sessions found, a row each. Click a heading to sort by it, a row to see its timeline.
 
-import { NONE, clock, count, span } from "../metrics/format";
+import { NONE, count, localTime, moment, span } from "../metrics/format";
 import { find, h, keyed, setAttr, setText } from "../ui/dom";
 import { LEVEL_SHAPES } from "../ui/palette";
 import { OUTCOMES, STATES, type SessionRow } from "./row";
@@ -11,7 +11,9 @@ export const DRAWN = 200;
 interface Column {
   name: string;
   title: string;
-  text: (row: SessionRow) => string;
+  text: (row: SessionRow, now: number) => string;
+  /** What is shown over its cell. */
+  hover?: (row: SessionRow) => string | null;
   /** The value it sorts by; text columns sort by what is shown. */
   key?: (row: SessionRow) => number;
   /** Shown only where there is room. */
@@ -24,7 +26,7 @@ const COLUMNS: readonly Column[] = [
   { name: "device", title: "device", text: (row) => row.device ?? NONE, wide: true },
   { name: "country", title: "country", text: (row) => row.country ?? NONE, wide: true },
   { name: "edge", title: "edge", text: (row) => `${row.edge ?? NONE} ${row.pipeline ?? ""}`.trim() },
-  { name: "started", title: "started", text: (row) => (row.started_at === null ? NONE : clock(row.started_at)), key: (row) => row.started_at ?? 0, wide: true },
+  { name: "started", title: "started", text: (row, now) => (row.started_at === null ? NONE : moment(row.started_at, now)), hover: (row) => (row.started_at === null ? null : localTime(row.started_at)), key: (row) => row.started_at ?? 0, wide: true },
   { name: "startup", title: "startup", text: (row) => (row.startup_ms === null ? NONE : `${(row.startup_ms / 1000).toFixed(2)} s`), key: (row) => row.startup_ms ?? -1, wide: true },
   { name: "played", title: "played", text: (row) => span(row.playing_ms), key: (row) => row.playing_ms, wide: true },
   { name: "rebuffers", title: "rebuffers", text: (row) => (row.rebuffer_count === 0 ? "0" : `${row.rebuffer_count} · ${span(row.rebuffering_ms)}`), key: (row) => row.rebuffering_ms + row.rebuffer_count },
@@ -62,6 +64,7 @@ export class SessionList {
   private orderOf = "";
 
   constructor(
+    private readonly now: () => number,
     private readonly open: (row: SessionRow) => void,
     private readonly changed: () => void,
   ) {
@@ -103,7 +106,7 @@ export class SessionList {
     const column = COLUMNS.find(({ name }) => name === this.sort.name);
     const key = column?.key;
     const order = this.sort.down ? -1 : 1;
-    return [...rows].sort((a, b) => order * (key ? key(a) - key(b) : (column?.text(a) ?? "").localeCompare(column?.text(b) ?? "")) || a.sid.localeCompare(b.sid));
+    return [...rows].sort((a, b) => order * (key ? key(a) - key(b) : (column?.text(a, 0) ?? "").localeCompare(column?.text(b, 0) ?? "")) || a.sid.localeCompare(b.sid));
   }
 
   private make(row: SessionRow): HTMLElement {
@@ -127,6 +130,11 @@ export class SessionList {
     const level = levelOf(row);
     setAttr(tr, "data-level", level ? String(level) : null);
     setAttr(tr, "aria-selected", row.sid === chosen ? "true" : null);
-    for (const { name, text } of COLUMNS) if (name !== "sid") setText(find(tr, `[data-col="${name}"]`), text(row));
+    for (const { name, text, hover } of COLUMNS) {
+      if (name === "sid") continue;
+      const cell = find(tr, `[data-col="${name}"]`);
+      setText(cell, text(row, this.now()));
+      if (hover) setAttr(cell, "title", hover(row));
+    }
   }
 }

@@ -8,7 +8,7 @@ import { find, h, setAttr, setText } from "../ui/dom";
 import { dialogIsOpen, intoField } from "../ui/press";
 import { query, setQuery } from "../ui/query";
 import { Detail } from "./detail";
-import { FLAGS, NAMES, condition, fits, parseFind, unknownWords, type Term } from "./find";
+import { FLAGS, NAMES, condition, fits, parseFind, unknownWords, wordOf, type Term } from "./find";
 import { DRAWN, SessionList } from "./list";
 import { OverTime } from "./over";
 import { MOST, NEWEST, liveFor, sessionRow, type SessionRow } from "./row";
@@ -23,6 +23,7 @@ export class SessionsPage implements Page {
   private readonly flags = h("div", { class: "flags", role: "group", "aria-label": "Frequent searches" });
   private readonly source = h("div", { class: "tabs", role: "group", "aria-label": "Where to look" });
   private readonly words = h("datalist", { id: "find-words" });
+  private offered = "";
   private readonly unknown = h("p", { class: "unknown", role: "status", "data-level": "1", hidden: true });
   private readonly over = new OverTime();
   readonly root: HTMLElement;
@@ -46,7 +47,7 @@ export class SessionsPage implements Page {
   private readonly timer: ReturnType<typeof setInterval>;
 
   constructor(private readonly app: App) {
-    this.list = new SessionList((row) => this.open(row.sid), () => this.draw());
+    this.list = new SessionList(() => app.feed.now(), (row) => this.open(row.sid), () => this.draw());
     this.input.value = query("find") ?? "";
     this.input.addEventListener("input", () => {
       setQuery({ find: this.input.value.trim() || null }, "replace");
@@ -92,8 +93,9 @@ export class SessionsPage implements Page {
   }
 
   private toggle(flag: string): void {
-    const words = this.input.value.trim().split(/\s+/).filter(Boolean);
-    this.search((words.includes(flag) ? words.filter((word) => word !== flag) : [...words, flag]).join(" "));
+    const terms = parseFind(this.input.value);
+    const others = terms.filter((term) => !isFlag(term, flag));
+    this.search((others.length < terms.length ? others : [...terms, { name: "is", value: flag }]).map(wordOf).join(" "));
   }
 
   private look(history: boolean): void {
@@ -154,9 +156,11 @@ export class SessionsPage implements Page {
   /** Suggestions that match a viewer who is present now. */
   private offer(): void {
     const words = new Set<string>();
-    for (const [name, field] of Object.entries(NAMES)) for (const row of this.live) if (words.size < 200) words.add(`${name}:${String(row[field] ?? "unknown")}`);
-    if (words.size === this.words.children.length) return;
-    this.words.replaceChildren(...[...words].sort().map((value) => h("option", { value })));
+    for (const [name, field] of Object.entries(NAMES)) for (const row of this.live) if (words.size < 200) words.add(wordOf({ name, value: String(row[field] ?? "unknown") }));
+    const sorted = [...words].sort();
+    if (sorted.join("\n") === this.offered) return;
+    this.offered = sorted.join("\n");
+    this.words.replaceChildren(...sorted.map((value) => h("option", { value })));
   }
 
   draw(): void {
@@ -164,8 +168,7 @@ export class SessionsPage implements Page {
     if (this.input.value.trim() !== wanted) this.input.value = wanted;
     this.keepUp();
     const terms = parseFind(this.input.value);
-    const active = this.input.value.trim().split(/\s+/);
-    for (const button of this.flags.children) setAttr(button, "aria-pressed", String(active.includes(button.getAttribute("data-flag") ?? "")));
+    for (const button of this.flags.children) setAttr(button, "aria-pressed", String(terms.some((term) => isFlag(term, button.getAttribute("data-flag")))));
     for (const tab of this.source.children) setAttr(tab, "aria-pressed", String((tab.getAttribute("data-in") === "history") === this.history));
     const sid = query("sid");
     const found = this.history ? (this.past ?? []) : this.live.filter((row) => fits(row, terms));
@@ -228,6 +231,8 @@ export class SessionsPage implements Page {
     this.detail?.close();
   }
 }
+
+const isFlag = ({ name, value }: Term, flag: string | null): boolean => name === "is" && value === flag;
 
 async function fromHistory(text: string): Promise<{ rows: SessionRow[]; stale: string | null }> {
   const where = condition(parseFind(text));

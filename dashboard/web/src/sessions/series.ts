@@ -2,7 +2,7 @@
 
 import { literal } from "../sql/api";
 import type { LineChart } from "../sql/shape";
-import type { Term } from "./find";
+import { wordOf, type Term } from "./find";
 
 export interface Series {
   by: readonly string[];
@@ -45,7 +45,7 @@ export function spansWhere(terms: readonly Term[]): { where: string; left: strin
     if (name === "sid" && !value.includes(":")) parts.push(`starts_with(lower(sid), ${literal(value.toLowerCase())})`);
     else if (column && value.toLowerCase() === "unknown") parts.push(`${column} IS NULL`);
     else if (column) parts.push(`lower(CAST(${column} AS VARCHAR)) = ${literal(value.toLowerCase())}`);
-    else left.push(name === "is" || name === "sid" ? value : `${name}:${value}`);
+    else left.push(wordOf({ name, value }));
   }
   return { where: parts.join(" AND "), left };
 }

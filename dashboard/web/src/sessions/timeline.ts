@@ -1,6 +1,6 @@
 // One session on one time axis. Drag to zoom in, double-click for the whole.
 
-import { clock, count, span } from "../metrics/format";
+import { count, moment, span } from "../metrics/format";
 import { find, h, setAttr, setText } from "../ui/dom";
 import { palette } from "../ui/palette";
 import { extent, type Past, type Point } from "./data";
@@ -20,6 +20,7 @@ export class Timeline {
   private readonly resize = new ResizeObserver(() => this.paint());
   readonly root = h("section", { class: "panel timeline" }, h("header", {}, h("h2", {}), h("span", { class: "note" }), this.tabs), h("p", { class: "readout", "aria-live": "off" }), this.box);
   private past: Past | null = null;
+  private now = 0;
   private lanes: Lane[] = [];
   private whole: [number, number] = [0, 1];
   /** The newest ms, or a range that was dragged; null is the whole. */
@@ -48,7 +49,7 @@ export class Timeline {
   }
 
   show(past: Past, now: number): void {
-    this.past = past;
+    [this.past, this.now] = [past, now];
     this.lanes = lanesOf(past, this.small ? 0.62 : 1);
     this.whole = extent(past, now) ?? [now - 60_000, now];
     this.paint();
@@ -138,7 +139,7 @@ export class Timeline {
       context.stroke();
       context.fillStyle = colours.text2;
       context.textAlign = x > width - 40 ? "right" : "center";
-      context.fillText(clock(at), x, height - AXIS / 2);
+      context.fillText(moment(at, this.now), x, height - AXIS / 2);
     }
     context.textAlign = "left";
     context.fillStyle = colours.text3;
@@ -206,12 +207,12 @@ export class Timeline {
     const state = past.spans.findLast(({ from, to }) => from <= time && time <= to)?.state;
     const request = before(past.requests);
     return [
-      `${clock(time)} UTC`,
+      `${moment(time, this.now)} UTC`,
       state === undefined ? null : stateWord(state),
       value(past.bitrate, (one) => `${count(one)} kbps`),
       value(past.buffer, (one) => `buffer ${span(one)}`),
       value(past.latency, (one) => `latency ${span(one)}`),
-      request && time - request.at < 10_000 ? `${request.track}${request.k === null ? "" : ` K ${request.k}`} from ${request.edge}${request.pipeline ? `, pipeline ${request.pipeline}` : ""}: ${request.status}, first byte ${Math.round(request.ttfb)} ms` : null,
+      request && time - request.at < 10_000 ? `${request.track || "a request"}${request.k === null ? "" : ` K ${request.k}`} from ${request.edge}${request.pipeline ? `, pipeline ${request.pipeline}` : ""}: ${request.status}, first byte ${Math.round(request.ttfb)} ms` : null,
     ]
       .filter((one) => one !== null)
       .join(" · ");

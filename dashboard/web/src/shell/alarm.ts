@@ -3,7 +3,7 @@
 
 import type { App } from "../app";
 import { levelOfIncident } from "../control/records";
-import { seconds } from "../control/words";
+import { NO_ANSWER, seconds } from "../control/words";
 import { find, h, setAttr, setText } from "../ui/dom";
 import { LEVEL_SHAPES } from "../ui/palette";
 
@@ -32,9 +32,10 @@ export class Alarm {
   }
 
   private more(id: string, others: number): string {
-    const next = this.app.feed.records.answers(id)[0];
-    const now = this.app.feed.now();
-    const what = next?.state === "taken" ? "acted on" : next?.state !== "offered" ? "" : next.acts_at === null ? "waits for a click" : `acts in ${seconds(next.acts_at - now)}`;
+    const { feed, steering } = this.app;
+    const next = feed.records.answers(id)[0];
+    const offered = (at: number | null): string => (steering.lost() ? NO_ANSWER : at === null ? "waits for a click" : `acts in ${seconds(at - feed.now())}`);
+    const what = next?.state === "taken" ? "acted on" : next?.state === "offered" ? offered(next.acts_at) : "";
     return [what, others > 0 ? `${others} more` : ""].filter((part) => part !== "").join(" · ");
   }
 }

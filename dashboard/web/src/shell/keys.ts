@@ -48,8 +48,8 @@ export function helpCard(): HTMLDialogElement {
   return dialog;
 }
 
-/** Handles the keys of all pages. */
-export function bindKeys(app: App, help: HTMLDialogElement, toggleTheme: () => void): void {
+/** Handles the keys of all pages; `draw` draws the selected page at once. */
+export function bindKeys(app: App, help: HTMLDialogElement, toggleTheme: () => void, draw: () => void): void {
   document.addEventListener("keydown", (event) => {
     if (event.metaKey || event.ctrlKey || event.altKey) return;
     // The focused element may have used it: arrows choose among tabs.
@@ -58,7 +58,7 @@ export function bindKeys(app: App, help: HTMLDialogElement, toggleTheme: () => v
       if (event.key === "?") help.close();
       return;
     }
-    if (act(app, help, event.key, toggleTheme)) event.preventDefault();
+    if (act(app, help, event.key, toggleTheme, draw)) event.preventDefault();
   });
 }
 
@@ -69,14 +69,15 @@ function press(button: string): boolean {
   return found !== null;
 }
 
-/** The search of Sessions; the page may have to be opened first. */
-function search(app: App): boolean {
+/** The search of Sessions. The next letter belongs to it, so its page is not waited for. */
+function search(app: App, draw: () => void): boolean {
   app.selection.go({ page: "sessions" });
-  setTimeout(() => document.querySelector<HTMLInputElement>("#find")?.focus(), document.querySelector("#find") ? 0 : 300);
+  draw();
+  document.querySelector<HTMLInputElement>("#find")?.focus();
   return true;
 }
 
-function act(app: App, help: HTMLDialogElement, key: string, toggleTheme: () => void): boolean {
+function act(app: App, help: HTMLDialogElement, key: string, toggleTheme: () => void, draw: () => void): boolean {
   if (isLetter(key) && !lettersOn()) return false;
   const { selection } = app;
   const { current } = selection;
@@ -88,7 +89,7 @@ function act(app: App, help: HTMLDialogElement, key: string, toggleTheme: () => 
     case "?": help.showModal(); return true;
     case "Escape": selection.go({ metric: DEFAULT_METRIC, by: DEFAULT_BY, content: null, span: 30 }); return true;
     case "t": toggleTheme(); return true;
-    case "/": return search(app);
+    case "/": return search(app, draw);
     case "m": return press(".topbar .mode");
     case "a": return press("#by-hand");
   }

@@ -18,6 +18,8 @@ export class ModeSwitch {
   private readonly go = h("button", { type: "button", class: "act" });
   private readonly dialog: Dialog;
   private wanted: Mode = "observe";
+  /** While a request is under way. */
+  private setting = false;
 
   constructor(private readonly app: App) {
     for (const mode of MODES) {
@@ -53,7 +55,7 @@ export class ModeSwitch {
     setText(this.means, MODE_WORDS[this.wanted].means);
     setText(this.now, this.consequence());
     setText(this.go, same ? `It is ${this.wanted}` : `Set to ${this.wanted}`);
-    setAttr(this.go, "disabled", same);
+    setAttr(this.go, "disabled", same || this.setting);
   }
 
   /** What the chosen mode would do to the actions that are open right now. */
@@ -69,13 +71,17 @@ export class ModeSwitch {
   }
 
   private async set(): Promise<void> {
-    setAttr(this.go, "disabled", true);
+    if (this.setting) return;
+    this.setting = true;
+    this.drawDialog();
     try {
       await this.app.steering.setMode(this.wanted);
       this.dialog.close();
     } catch (error) {
       this.dialog.complain(failure(error, "set"));
-      setAttr(this.go, "disabled", null);
+    } finally {
+      this.setting = false;
+      this.drawDialog();
     }
   }
 

@@ -23,10 +23,12 @@ export class TopBar {
     this.mode = new ModeSwitch(app);
     this.alarm = new Alarm(app);
     const lamp = h("span", { class: "lamp", "aria-hidden": "true" });
+    // It may count seconds: it is spoken with another word, not by itself.
+    const cause = h("span", { class: "cause", "aria-live": "off" });
     this.root = h(
       "header",
       { class: "topbar" },
-      h("div", { class: "tally", "data-role": "tally", role: "status" }, lamp, h("strong", { class: "word" }), h("span", { class: "cause" })),
+      h("div", { class: "tally", "data-role": "tally", role: "status" }, lamp, h("strong", { class: "word" }), cause),
       h("span", { class: "stream" }),
       this.contentSelect(),
       this.alarm.root,

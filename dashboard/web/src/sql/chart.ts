@@ -1,7 +1,7 @@
 // The result as a chart: lines over time, or bars.
 
 import uPlot from "uplot";
-import { clock, clockMinutes } from "../metrics/format";
+import { clock, clockMinutes, moment } from "../metrics/format";
 import { h } from "../ui/dom";
 import { DASHES, palette } from "../ui/palette";
 import { scalesOf, type BarChart, type ChartShape, type LineChart } from "./shape";
@@ -45,7 +45,7 @@ export class ResultChart {
     this.root.replaceChildren(legend);
     const point = (index: number | null | undefined): void => {
       const time = index === null || index === undefined ? undefined : shape.x[index];
-      at.textContent = time === undefined ? "" : `${clock(time * 1000)} UTC · ${shape.lines.map((line) => `${line.name} ${valueText(line.y[index ?? 0])}${unit}`).join(" · ")}`;
+      at.textContent = time === undefined ? "" : `${moment(time * 1000, Date.now())} UTC · ${shape.lines.map((line) => `${line.name} ${valueText(line.y[index ?? 0])}${unit}`).join(" · ")}`;
     };
     const groups = scalesOf(shape);
     for (const lines of groups) {

@@ -45,8 +45,12 @@ export class SqlPage implements Page {
   }
 
   private async load(): Promise<void> {
-    const { Editor } = await import("./editor");
+    const Editor = await editorClass();
     if (this.closed) return;
+    if (!Editor) {
+      this.host.replaceChildren(h("p", { class: "empty", role: "status" }, "The editor cannot be loaded: this page is older than the server, or the server does not answer. Reload it."));
+      return;
+    }
     this.editor = new Editor(this.host, { text: this.text, run: () => void this.run(), changed: (text) => (this.text = text) });
     this.editor.know(this.tables);
     this.editor.wrong(this.wrongAt);
@@ -154,6 +158,15 @@ export class SqlPage implements Page {
     this.stop?.abort();
     this.editor?.close();
     this.result.close();
+  }
+}
+
+/** Null where it cannot be loaded: a server that was upgraded has it under another name. */
+async function editorClass(): Promise<typeof Editor | null> {
+  try {
+    return (await import("./editor")).Editor;
+  } catch {
+    return null;
   }
 }
 

@@ -18,6 +18,8 @@ const FRESH = 12;
 export class SegmentsPoll {
   strip: Strip | null = null;
   failedSince: number | null = null;
+  /** When steering, which passes the schedule on, was last found not to answer. */
+  deafAt = -Infinity;
   private answeredAt = -Infinity;
   private held = new Map<string, Segment>();
   private askedAt = -Infinity;
@@ -60,11 +62,14 @@ export class SegmentsPoll {
 }
 
 /**
- * For how long the schedule has not answered although the feed was heard, ms: while we hear nothing
- * at all, our own network is at fault. Null while it answers.
+ * For how long the schedule has not answered although the feed was heard and steering answered, ms:
+ * while we hear nothing at all, our own network is at fault, and without steering nobody passes the
+ * schedule on. Null while it answers.
  */
-export function scheduleSilence({ failedSince }: SegmentsPoll, feed: FeedState): number | null {
-  return failedSince === null ? null : Math.min(Date.now() - failedSince, feed.heardFor());
+export function scheduleSilence(segments: SegmentsPoll, feed: FeedState, steeringFails: boolean): number | null {
+  const now = Date.now();
+  if (steeringFails) segments.deafAt = now;
+  return segments.failedSince === null ? null : Math.min(now - segments.failedSince, now - segments.deafAt, feed.heardFor());
 }
 
 /** Merges held and new segments; those that the strip no longer shows are dropped. */

@@ -32,6 +32,8 @@ export interface Evidence {
   /** Null before the first answer, and while the schedule is silent. */
   slate: boolean | null;
   scheduleSilentMs: number | null;
+  /** Steering, which passes the schedule on, does not answer. */
+  steeringFails: boolean;
   /** Whether the programme is ours; where it is not, players' reports are the only evidence. */
   media: boolean | null;
 }
@@ -41,7 +43,7 @@ const PLAYERS_FETCH = 5;
 /** The fates of a record that was read; any other was rejected or shed, and is no evidence. */
 const TAKEN: readonly string[] = ["accepted", "duplicate", "late"];
 /** Sources of records that do not come from players. */
-const SERVICES: readonly string[] = ["events", "otlp_metrics"];
+export const SERVICES: readonly string[] = ["events", "otlp_metrics"];
 /** The schedule is polled every 2 s; three misses in a row are not a hiccup. */
 const SCHEDULE_LOST_MS = 6_000;
 
@@ -59,7 +61,7 @@ export function tallyOf(e: Evidence): TallyState {
   if (e.scheduleSilentMs !== null && e.scheduleSilentMs > SCHEDULE_LOST_MS) {
     return { tally: "off-air", word: "OFF AIR", cause: "the origin's schedule does not answer" };
   }
-  if (e.slate === null) return blind("waiting for the schedule");
+  if (e.slate === null) return blind(e.steeringFails ? "steering does not answer, so the schedule is not known" : "waiting for the schedule");
   if (e.slate) return { tally: "off-air", word: "OFF AIR", cause: "slate instead of the programme" };
   if (e.viewers === 0) return { tally: "no-viewers", word: "NO VIEWERS", cause: "on air, no viewers" };
   return { tally: "on-air", word: "ON AIR", cause: "" };
@@ -78,7 +80,7 @@ export function onSlate(strip: Strip | null): boolean | null {
 }
 
 /** Gathers the evidence. */
-export function evidence(state: FeedState, segments: SegmentsPoll, viewers: number | null, media: boolean | null): Evidence {
+export function evidence(state: FeedState, segments: SegmentsPoll, viewers: number | null, media: boolean | null, steeringFails: boolean): Evidence {
   const to = state.delivery.newest;
   const span = 10_000;
   let edgeRequests = 0;
@@ -111,7 +113,8 @@ export function evidence(state: FeedState, segments: SegmentsPoll, viewers: numb
     refused,
     // What was on air before the schedule fell silent says nothing of now.
     slate: segments.failedSince !== null && Date.now() - segments.failedSince > SCHEDULE_LOST_MS ? null : onSlate(segments.strip),
-    scheduleSilentMs: scheduleSilence(segments, state),
+    scheduleSilentMs: scheduleSilence(segments, state, steeringFails),
+    steeringFails,
     media,
   };
 }

@@ -11,7 +11,7 @@ export class Dialog {
     close.addEventListener("click", () => this.close());
     this.root = h("dialog", { class: `dialog ${name}`, "aria-label": title }, h("header", {}, h("h2", {}, title), close), ...content, this.problem);
     this.root.addEventListener("click", (event) => {
-      if (event.target === this.root) this.close();
+      if (event.target === this.root && isBeside(event, this.root)) this.close();
     });
     this.root.addEventListener("close", () => this.root.remove());
   }
@@ -37,4 +37,10 @@ export class Dialog {
   complain(text: string): void {
     this.problem.textContent = text;
   }
+}
+
+/** A click into the dialog's own padding has the same target as one beside it. */
+function isBeside({ clientX: x, clientY: y }: MouseEvent, dialog: Element): boolean {
+  const { left, right, top, bottom } = dialog.getBoundingClientRect();
+  return x < left || x > right || y < top || y > bottom;
 }

@@ -31,7 +31,7 @@ export function unbroken(text: string): string {
   return text.replace(/(\d) (%|s|ms|min)(?![\p{L}])/gu, "$1\u00a0$2");
 }
 
-/** Keeps one row element per key, in the order given. */
+/** Keeps one row element per key, in the order given; the one with the focus keeps it. */
 export function keyed<T>(parent: Element, items: readonly T[], key: (item: T) => string, make: (item: T) => Element, update: (element: Element, item: T) => void): void {
   const old = new Map<string, Element>();
   for (const child of [...parent.children]) old.set(child.getAttribute("data-key") ?? "", child);
@@ -44,9 +44,28 @@ export function keyed<T>(parent: Element, items: readonly T[], key: (item: T) =>
       element.setAttribute("data-key", name);
     }
     update(element, item);
-    if (parent.children[at] !== element) parent.insertBefore(element, parent.children[at] ?? null);
+    place(parent, element, at);
   });
   for (const element of old.values()) element.remove();
+}
+
+/** Puts an element at a position. One that has the focus would lose it, so the others move. */
+function place(parent: Element, element: Element, at: number): void {
+  let there = parent.children[at];
+  if (there === element) return;
+  if (element.parentElement !== parent || !element.contains(document.activeElement)) {
+    parent.insertBefore(element, there ?? null);
+    return;
+  }
+  for (; there && there !== element; there = parent.children[at]) parent.append(there);
+}
+
+/** Moves an element to the end of another, with the focus if it is in there. */
+export function moveInto(parent: Element, element: Element): void {
+  const { activeElement } = document;
+  const focused = element.contains(activeElement) ? (activeElement as HTMLElement) : null;
+  parent.append(element);
+  focused?.focus({ preventScroll: true });
 }
 
 /** The first element that matches; our own templates always have it. */

@@ -99,7 +99,11 @@ impl Capacity {
             return;
         }
         self.forgotten_us = now_us;
-        self.sessions.retain(|_, session| now_us - session.seen_us < SEEN_US);
+        self.sessions.retain(|_, session| {
+            // Seen after now: the clock was set back since.
+            session.seen_us = session.seen_us.min(now_us);
+            now_us - session.seen_us < SEEN_US
+        });
         self.reserved_kbps = self.sessions.values().map(Session::kbps).sum();
     }
 }
@@ -123,6 +127,14 @@ mod tests {
         assert!(edge.admit("a", TOP, 1_100, 9 * S) && !edge.admit("c", TOP, 1_100, 9 * S));
         assert!(edge.admit("c", TOP, 1_100, 11 * S));
         assert_eq!(edge.load(11 * S), (1_064, 2));
+    }
+
+    #[test]
+    fn a_session_ends_even_if_the_clock_was_set_back() {
+        let mut edge = Capacity::default();
+        assert!(edge.admit("a", TOP, 1_100, 3_600 * S));
+        assert_eq!(edge.load(0), (500, 1));
+        assert_eq!(edge.load(11 * S), (0, 0));
     }
 
     #[test]

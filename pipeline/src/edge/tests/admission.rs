@@ -33,6 +33,8 @@ async fn a_full_edge_refuses_new_sessions_and_reports_its_load() {
         ("e1", "no-store")
     );
     assert_eq!(pair.get(&path(K - 9)).await.status(), 503, "without a sid it is a session too");
+    assert_eq!(pair.metric("over_capacity_total").await, 2);
+    assert_eq!(pair.metric("turned_away_total").await, 0, "nobody waited for the origin");
     assert_eq!(pair.ask("a", K - 8).await, 200, "admitted sessions stay");
     assert_eq!(pair.get("/live/demo/v-360/init-0360.mp4").await.status(), 200);
     // A probe is not a viewer.

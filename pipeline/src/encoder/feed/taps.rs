@@ -75,9 +75,8 @@ pub(super) fn split_audio(pad: &gst::Pad, grid: Grid, rate: u32, first: Arc<Atom
                     gst::Structure::builder("FMP4MuxSplitNow").field("chunk", false).build();
                 pad.send_event(gst::event::CustomDownstream::new(split));
             }
-            let us = u128::from(sample) * 1_000_000 / u128::from(rate);
-            let k = grid.k_at(i64::try_from(us).unwrap_or(i64::MAX));
-            next_cut.store(grid.first_audio_sample(k + 1, rate, AAC_FRAME), Ordering::Relaxed);
+            let next_k = grid.k_of(sample, rate) + 1;
+            next_cut.store(grid.first_audio_sample(next_k, rate, AAC_FRAME), Ordering::Relaxed);
         }
         gst::PadProbeReturn::Ok
     });

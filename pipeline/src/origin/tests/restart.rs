@@ -146,12 +146,33 @@ async fn a_damaged_init_segment_gives_way_to_the_right_one() {
     let path = format!("/live/demo/v-360/{name}");
     world.stop().await;
     let whole = sample::init(0);
-    for left in [0, whole.len() / 2, whole.len() - 1] {
+    for (left, taken) in [(0, 201_u16), (whole.len() / 2, 204), (whole.len() - 1, 204)] {
         std::fs::write(&file, &whole[..left]).unwrap();
         let world = World::start(data.path(), 100).await;
         assert_eq!((world.status(&path).await, file.exists()), (404, false), "{left} bytes");
+        assert_eq!(world.publish("v-360", K - 1).await, 412, "so the packager sends it again");
         assert_eq!(world.put(&path, whole.clone()).await, 201, "{left} bytes");
+        assert_eq!(world.publish("v-360", K - 1).await, taken, "{left} bytes");
         assert_eq!(world.get("/live/demo/ladder.json").await.status(), 200);
         world.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_damaged_slate_is_asked_for_with_the_next_segment() {
+    let data = tempfile::tempdir().unwrap();
+    let world = World::start(data.path(), 0).await;
+    world.announce().await;
+    world.stop().await;
+    for entry in std::fs::read_dir(data.path().join("demo/v-360")).unwrap() {
+        let file = entry.unwrap().path();
+        if file.extension().is_some_and(|kind| kind == "m4s") {
+            std::fs::write(&file, b"damaged").unwrap();
+        }
+    }
+    let world = World::start(data.path(), 100).await;
+    assert_eq!(world.publish("v-360", K - 1).await, 412);
+    assert_eq!(world.publish("audio", K - 1).await, 201, "its own is there");
+    assert_eq!(world.put("/live/demo/v-360/slate/0.m4s", world.segment("v-360", 0)).await, 201);
+    assert_eq!(world.publish("v-360", K - 1).await, 201);
 }

@@ -219,7 +219,6 @@ pub fn take_move(
             // Whoever moves viewers by hand to an edge that has just recovered trusts it.
             answer::take_back(state, to);
         }
-        let at = inputs.edges.get(&edge);
         let watch = Watch {
             edge: edge.clone(),
             to: to.clone(),
@@ -227,7 +226,6 @@ pub fn take_move(
             since: state.edges.get(&edge).and_then(|edge| edge.symptom_at).unwrap_or(now_ms),
             sessions: inputs.sessions_at(to),
             expected: part.viewers,
-            rebuffering: at.map_or(0.0, rebuffering),
             back: false,
         };
         state.watches.insert(row.id.clone(), watch);

@@ -177,7 +177,6 @@ pub fn take_return(
             since: now_ms,
             sessions: inputs.sessions_at(&home),
             expected,
-            rebuffering: inputs.edges.get(&home).map_or(0.0, rebuffering),
             back: true,
         };
         state.watches.insert(row.id.clone(), watch);
@@ -216,8 +215,7 @@ pub fn outcomes(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<E
         let took = (now_ms - watch.at + 500) / 1_000;
         let text = words(&watch, moved, own.min(moved), took);
         let all: f64 = inputs.edges.values().map(rebuffering).fold(0.0, f64::max);
-        let stalled = format!("{} → {}", percent(watch.rebuffering), percent(all));
-        row.outcome = Some(format!("{text}; stalled time {stalled}"));
+        row.outcome = Some(format!("{text}; stalled time now {} on the worst edge", percent(all)));
         if watch.back {
             row.state = ActionState::Ended;
         }

@@ -43,8 +43,6 @@ pub struct Watch {
     pub sessions: i64,
     /// Sessions that are to move.
     pub expected: i64,
-    /// Stalled share of their time then.
-    pub rebuffering: f64,
     /// They return to the edge instead of leaving it.
     pub back: bool,
 }

@@ -80,6 +80,15 @@ impl Tombstone {
         goes_on && input.is_over() && !input.request
     }
 
+    /// Whether a record from after `horizon_ms` begins another playback, as the last one has begun
+    /// already. It may be from before the newest record: its own end may have overtaken it and been
+    /// taken for a repetition.
+    pub fn is_followed_by(&self, input: &PlayerInput<'_>, horizon_ms: i64) -> bool {
+        let Some((last, ts)) = self.0.last().zip(input.ts) else { return false };
+        let is_first = input.sn == Some(0) && !input.request && last.numbers.contains(0);
+        is_first && ts > last.opened_ts && ts.saturating_add(last.skew_ms) >= horizon_ms
+    }
+
     /// Takes a record that is covered; answers whether it arrived for the first time. One without a
     /// number is taken for a repetition.
     pub fn take(&mut self, input: &PlayerInput<'_>) -> bool {

@@ -114,7 +114,9 @@ impl Sessions {
         let horizon = now.log - HORIZON_MS;
         let stone = self.stones.get_mut(ident::hash(input.tenant, input.sid));
         let before = match stone {
-            Some(stone) if stone.covers(input, horizon) => {
+            Some(stone)
+                if !stone.is_followed_by(input, horizon) && stone.covers(input, horizon) =>
+            {
                 return Err(over(stone, input));
             }
             Some(stone) => Some(stone.clone()),

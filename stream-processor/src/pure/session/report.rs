@@ -68,8 +68,8 @@ impl Machine {
             startup_ms: self.story.startup_ms(),
             waited_ms: self.waited_ms(),
             msd_ms: self.story.msd_ms.get().map(i64::from),
-            starting_ms: spent(Watching::Starting),
-            // Stalls that only the player's count shows had been taken for playing.
+            // Stalls that only the player's count shows had been taken for playing or starting.
+            starting_ms: spent(Watching::Starting) - repaired.as_starting_ms,
             playing_ms: (spent(Watching::Playing) - repaired.stalled_ms).max(0),
             rebuffering_ms,
             rebuffer_count: seldom.rebuffer_count + repaired.stalls,

@@ -31,6 +31,8 @@ pub(super) struct Repaired {
     pub(super) stalls: i64,
     /// Time rebuffering, ms.
     pub(super) stalled_ms: i64,
+    /// The part of it that had been taken for starting, ms; the rest had been for playing.
+    pub(super) as_starting_ms: i64,
 }
 
 /// See the module.
@@ -124,10 +126,22 @@ impl Machine {
         let (stalled, seen) = (self.spent(Watching::Rebuffering), self.seldom().rebuffer_count);
         let began = self.story.since.get();
         let room = began.map_or(i64::MAX, |began| (self.last_seen() - began).max(0));
+        let stalled_ms = totals.stalled_ms.repaired.clamp(-stalled, room);
+        let beyond = (stalled_ms - self.playing_ms).clamp(0, self.story.starting_ms);
         Repaired {
             stalls: totals.stalls.repaired.clamp(-seen, room),
-            stalled_ms: totals.stalled_ms.repaired.clamp(-stalled, room),
+            stalled_ms,
+            as_starting_ms: if self.lost_first_frame() { beyond } else { 0 },
         }
+    }
+
+    /// Whether the first frame is among the lost records, so that it was still taken for starting
+    /// when it played. What it did in a silence before that was taken for nothing.
+    fn lost_first_frame(&self) -> bool {
+        let seldom = self.seldom();
+        let untold = seldom.startup_lost && !self.story.startup_seen && !seldom.startup_gap;
+        // Of a session without a beginning no startup was ever seen.
+        untold && !self.is_headless()
     }
 
     /// Frames dropped, if the player reports them.

@@ -1,4 +1,5 @@
-//! Snapshots that take long to write while records come in.
+//! Snapshots that take long to write while records come in, and owners that stay for less than the
+//! time between two.
 
 use super::*;
 
@@ -41,4 +42,25 @@ async fn rows_that_fill_memory_while_a_snapshot_is_written_are_written_next() {
     assert!(life.history.status().committed > 0);
     life.stop().await;
     assert!(!stalled.await.unwrap(), "it could be written all the time");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn owners_that_change_before_a_snapshot_is_due_leave_newer_ones_all_the_same() {
+    let (mut pipeline, dir) = (Pipeline::without_processor(), tempfile::tempdir().unwrap());
+    let mut newest = 0;
+    for owner in 0..5 {
+        let life = Life::start(&pipeline, dir.path(), None, false).await;
+        for second in 0..20 {
+            pipeline.second(owner * 20 + second, 30).await;
+            pipeline.clock.advance_us(1_000_000);
+            life.caught_up().await;
+        }
+        // The first one reads nothing that was read before.
+        if owner > 0 {
+            let pass = async || pipeline.clock.advance_us(100_000);
+            until(life.handle.stats(), |archive| archive.snapshot > newest, pass).await;
+            newest = life.handle.stats().borrow().archive.unwrap().snapshot;
+        }
+        life.stop().await;
+    }
 }

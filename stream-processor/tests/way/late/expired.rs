@@ -40,7 +40,8 @@ async fn panes_that_expired_before_their_facts_do_not_drift() {
 }
 
 /// An audit after the first hour was removed from all tables. A viewer who came in that hour left
-/// after `minutes`; others came and left, too.
+/// after `minutes`; others came and left, too. A page whose playback failed in that hour wakes up
+/// later and says so again.
 async fn without_first_hour(minutes: i64) -> Findings {
     let (dir, pipeline) = (tempfile::tempdir().unwrap(), Pipeline::without_processor());
     let line = |minute: i64| {
@@ -54,6 +55,12 @@ async fn without_first_hour(minutes: i64) -> Findings {
     };
     let mut all: Vec<Fact> = facts(8, 30, |_| 0);
     all.extend((0..minutes).map(line));
+    let page = [("s", 0), ("p", 1), ("f", 2), ("f", 100), ("f", 101)].into_iter().zip(0..);
+    all.extend(page.map(|((sta, minute), sn): ((&str, i64), i64)| {
+        let at = minute * 60_000;
+        let line = format!("e=ps,sta={sta},sid=\"page\",cid=\"demo\",sn={sn},ts={},v=2", T0 + at);
+        Fact::Line(line, at, at + 100)
+    }));
     all.sort_by_key(Fact::arrived);
     let logs = [Arc::clone(&pipeline.log) as Arc<dyn EventLog>];
     let then_us = (150 * 60_000 - all.last().unwrap().arrived()).max(0) * 1_000;
@@ -61,6 +68,11 @@ async fn without_first_hour(minutes: i64) -> Findings {
     let caps = Settings { cap_hours: 1, ..Settings::default() };
     let history = with_caps(&dir, lives.remove(0), known, caps).await;
     assert!(history.tend(hour_of(known)).await.unwrap().removed_rows > 0);
+    // Only what it repeated is left, which belongs to no playback.
+    let page = "SELECT epoch FROM rows WHERE sid = 'page'";
+    let left = history.select(Table::PlayerEvents, page).await.unwrap();
+    let each = left.iter().map(|rows| (rows.num_rows(), rows.column(0).null_count()));
+    assert_eq!(each.reduce(|a, b| (a.0 + b.0, a.1 + b.1)), Some((2, 2)));
     audit(&history, known).await
 }
 

@@ -41,6 +41,8 @@ impl World<'_> {
             snapshot_pause: 0,
             checkpoint_rows: if self.careful { 1 } else { rows },
             retry_s: 0,
+            // Files are tended by real time, which must not change a run.
+            tend_s: 86_400,
             ..Default::default()
         };
         let life = Life::start(setup, settings).await;
