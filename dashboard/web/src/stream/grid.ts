@@ -25,16 +25,20 @@ export class SegmentGrid {
   readonly root = h("div", { class: "segments", id: "segments" });
 
   draw(strip: Strip | null, last: number): void {
-    const ks = strip ? strip.ks.slice(-last) : [];
+    const [oldest, newest] = [strip?.ks[0] ?? 0, strip?.ks.at(-1) ?? 0];
     keyed(this.root, strip?.tracks ?? [], (track) => track, (track) => h("div", { class: "track" }, h("span", { class: "name" }, track), h("span", { class: "cells" })), (row, track) => {
       const cells = row.lastElementChild;
       if (!cells) return;
-      keyed(cells, ks, String, () => h("i", {}), (cell, k) => {
+      // A column keeps its place, from the first segment on; what is in it moves to the left.
+      const columns = Array.from({ length: last }, (_, at) => at);
+      keyed(cells, columns, String, () => h("i", {}), (cell, at) => {
+        const k = newest - (last - 1 - at);
         const one = strip?.at(track, k) ?? null;
-        setAttr(cell, "data-k", String(k));
+        const isEmpty = k < oldest;
+        setAttr(cell, "data-k", isEmpty ? null : String(k));
         setAttr(cell, "data-track", track);
-        setAttr(cell, "data-state", one?.state ?? "missing");
-        setAttr(cell, "title", one ? words(one) : `${track} K ${k}: not known`);
+        setAttr(cell, "data-state", isEmpty ? null : (one?.state ?? "missing"));
+        setAttr(cell, "title", isEmpty ? null : one ? words(one) : `${track} K ${k}: not known`);
       });
     });
   }
