@@ -12,7 +12,16 @@ case "${LOG-disk}" in
 esac
 scripts/doctor.sh "$purpose" --install
 scripts/web.sh
-if [ -z "${TALLYLIGHT_COLLECTOR__ENRICH__COUNTRY_FILE-}" ]; then
+# The variable would beat a file of countries that the settings file among the arguments names.
+names_countries() {
+    local word
+    for word; do
+        word="${word#--config=}"
+        if [ -f "$word" ] && grep -q '^[^#]*country_file' "$word"; then return 0; fi
+    done
+    return 1
+}
+if [ -z "${TALLYLIGHT_COLLECTOR__ENRICH__COUNTRY_FILE-}" ] && ! names_countries "$@"; then
     countries=$(scripts/enrich.sh)
     if [ -n "$countries" ]; then export TALLYLIGHT_COLLECTOR__ENRICH__COUNTRY_FILE="$countries"; fi
 fi

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use tallylight_store::history::{History, hour_number};
 use tallylight_stream_processor::audit::{Audit, Findings, Report};
 
+use crate::lines;
 use crate::settings::Settings;
 
 /// What to check.
@@ -42,20 +43,24 @@ pub(crate) async fn run(settings: Settings, args: AuditArgs) -> anyhow::Result<(
     }
     let history = History::open_read_only(&folder).await?;
     let found = check(&settings, &history, &args).await?;
-    let until = time(found.until);
-    let mut stdout = std::io::stdout().lock();
-    match args.format {
-        Form::Json => serde_json::to_writer_pretty(&mut stdout, &found)?,
-        Form::Table => table(&mut stdout, &found)?,
-    }
-    stdout.flush()?;
+    conclude(&mut std::io::stdout().lock(), &found, args.format)
+}
+
+/// Shows the findings and judges them, whether or not anybody still reads them.
+fn conclude(to: &mut impl Write, found: &Findings, format: Form) -> anyhow::Result<()> {
+    let shown = match format {
+        Form::Json => serde_json::to_writer_pretty(&mut *to, found).map_err(std::io::Error::from),
+        Form::Table => table(to, found),
+    };
+    lines::is_read(shown.and_then(|()| to.flush()))?;
     if found.drift > 0 {
         bail!("rows drift: history is not what the log says");
     }
     if found.rows == 0 {
         bail!(
-            "nothing was compared: history reaches to {until}, and no row of the requested hours \
-             was final by then (a pane is final two minutes after its end)"
+            "nothing was compared: history reaches to {}, and no row of the requested hours was \
+             final by then (a pane is final two minutes after its end)",
+            time(found.until)
         );
     }
     Ok(())
@@ -101,4 +106,24 @@ fn table(to: &mut impl Write, found: &Findings) -> std::io::Result<()> {
         "until {} of log time: {rows} rows compared, {drift} drift, {late} late",
         time(*until)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lines::tests::Closed;
+
+    #[test]
+    fn the_verdict_is_given_also_when_nobody_reads_the_findings() {
+        for format in [Form::Table, Form::Json] {
+            let verdict = |rows, drift| {
+                let found = Findings { rows, drift, ..Findings::default() };
+                let why = conclude(&mut Closed, &found, format).err();
+                why.map(|why| why.to_string()).unwrap_or_default()
+            };
+            assert_eq!(verdict(7, 0), "");
+            assert_eq!(verdict(7, 1), "rows drift: history is not what the log says");
+            assert!(verdict(0, 0).starts_with("nothing was compared: history reaches to 1970-"));
+        }
+    }
 }

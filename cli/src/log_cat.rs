@@ -9,6 +9,7 @@ use tallylight_eventlog::{Entry, Part};
 use tallylight_schemas::record::Kind;
 use tallylight_schemas::{ipc, record};
 
+use crate::lines;
 use crate::log::LogKind;
 use crate::settings::Settings;
 
@@ -44,12 +45,14 @@ pub(crate) async fn run(settings: Settings, command: LogCommand) -> anyhow::Resu
     if settings.log.kind == LogKind::Kafka {
         anyhow::bail!("`log cat` reads the disk log only; read Kafka's topics by its own tools");
     }
-    tokio::task::spawn_blocking(move || cat(&settings, &args)).await?
+    let out = BufWriter::new(std::io::stdout());
+    tokio::task::spawn_blocking(move || cat(&settings, &args, out)).await??;
+    Ok(())
 }
 
-fn cat(settings: &Settings, args: &CatArgs) -> anyhow::Result<()> {
+/// Prints the entries; `false` if the reader has closed the pipe (`| head`).
+fn cat(settings: &Settings, args: &CatArgs, mut out: impl Write) -> anyhow::Result<bool> {
     let log = ReadOnly::open(settings.data_dir.join("log"), &args.topic)?;
-    let mut out = BufWriter::new(std::io::stdout().lock());
     let mut position = match args.from {
         Some(from) => from,
         None => log.earliest()?,
@@ -57,20 +60,23 @@ fn cat(settings: &Settings, args: &CatArgs) -> anyhow::Result<()> {
     loop {
         let batch = log.read(position, CHUNK)?;
         if batch.lost > 0 {
-            writeln!(out, "{}", json!({ "lost": batch.lost, "before": batch.next }))?;
+            let lost = json!({ "lost": batch.lost, "before": batch.next });
+            if !lines::is_read(writeln!(out, "{lost}"))? {
+                return Ok(false);
+            }
         }
         if batch.entries.is_empty() && batch.next == position {
-            return Ok(out.flush()?);
+            return Ok(lines::is_read(out.flush())?);
         }
         for entry in &batch.entries {
             if args.to.is_some_and(|to| entry.offset >= to) {
-                return Ok(out.flush()?);
+                return Ok(lines::is_read(out.flush())?);
             }
             if args.no_ticks && is_tick(entry) {
                 continue;
             }
             if !print(&mut out, entry)? {
-                return Ok(());
+                return Ok(false);
             }
         }
         position = batch.next;
@@ -81,17 +87,14 @@ fn is_tick(entry: &Entry) -> bool {
     entry.parts.iter().all(|part| part.kind == Kind::Tick.code())
 }
 
-/// Prints one entry; `false` if the reader has closed the pipe (`| head`).
-fn print(out: &mut impl Write, entry: &Entry) -> anyhow::Result<bool> {
+/// Prints one entry; `false` likewise.
+fn print(out: &mut impl Write, entry: &Entry) -> std::io::Result<bool> {
     let line = json!({
         "offset": entry.offset,
         "appended_at_us": entry.appended_at_us,
         "parts": entry.parts.iter().map(part).collect::<Vec<_>>(),
     });
-    match writeln!(out, "{line}") {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
-        other => Ok(other.map(|()| true)?),
-    }
+    lines::is_read(writeln!(out, "{line}"))
 }
 
 /// A part as JSON. A part that cannot be read becomes its error, and those after it are still
@@ -127,10 +130,14 @@ fn partitions(part: &Part) -> Vec<Value> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use tallylight_eventlog::PartitionRange;
+    use tallylight_schemas::clock::WallClock;
     use tallylight_schemas::fates::{Fate, FateCount, Reason};
 
     use super::*;
+    use crate::lines::tests::Closed;
 
     #[test]
     fn a_part_that_cannot_be_read_says_so_and_those_after_it_are_printed() {
@@ -160,5 +167,25 @@ mod tests {
         assert!(bad["unreadable"].as_str().is_some_and(|why| !why.is_empty()), "{bad}");
         assert_eq!(later, &json!({ "kind": 9_999, "bytes": 18 }));
         assert_eq!(fates["rows"][0]["events"], 7);
+    }
+
+    #[tokio::test]
+    async fn a_closed_pipe_is_no_error_also_when_it_is_noticed_at_the_end() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = Settings { data_dir: folder.path().to_owned(), ..Settings::default() };
+        let log = crate::log::disk(&settings, Arc::new(WallClock)).await.expect("a log");
+        for _ in 0..2 {
+            let part = Part { kind: 9_999, ranges: Vec::new(), payload: "of later".into() };
+            log.append(record::EVENTS, vec![part]).await.expect("stored");
+        }
+        log.close().await;
+        for to in [None, Some(1)] {
+            let topic = record::EVENTS.to_owned();
+            let args = CatArgs { topic, from: None, to, no_ticks: false };
+            let read = |out: &mut dyn Write| cat(&settings, &args, out).expect("no error");
+            assert!(!read(&mut Closed), "each line at once");
+            assert!(!read(&mut BufWriter::new(Closed)), "all lines at the end");
+            assert!(read(&mut std::io::sink()), "somebody reads them");
+        }
     }
 }

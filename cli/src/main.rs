@@ -79,7 +79,7 @@ enum Command {
     /// Checks the windows and sessions of history against the facts (docs/audit.md); exits with
     /// 1 when a row is not what the facts say.
     Audit(audit::AuditArgs),
-    /// Prints the settings that would be used, and where each mistake is.
+    /// Prints the settings that would be used, or what is wrong with them.
     Config,
     /// Measures steps as ratios to a floor in one run.
     Bench(bench::BenchArgs),

@@ -31,6 +31,15 @@ impl Source {
     }
 }
 
+impl From<Source> for encoder::Source {
+    fn from(source: Source) -> Self {
+        match source {
+            Source::Gst => Self::Gst,
+            Source::Loop => Self::Loop,
+        }
+    }
+}
+
 /// Which renditions the demo has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Ladder {
@@ -95,11 +104,7 @@ pub(crate) async fn encoder(
 ) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
     let mut encoder = settings.encoder;
-    match args.source {
-        Some(Source::Gst) => encoder.source = encoder::Source::Gst,
-        Some(Source::Loop) => encoder.source = encoder::Source::Loop,
-        None => {}
-    }
+    encoder.source = args.source.map_or(encoder.source, Into::into);
     if let Some(ladder) = args.ladder {
         encoder = ladder.applied(encoder);
     }

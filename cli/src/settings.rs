@@ -1,7 +1,7 @@
 //! Settings of everything (ADR 11): compiled-in defaults, then a TOML file, then the
 //! environment (`TALLYLIGHT_COLLECTOR__FLUSH_MS=50`), then flags, but for `--ports` and
-//! `--no-demo`, which change the defaults. Unknown keys are refused and all mistakes are reported
-//! together.
+//! `--no-demo`, which change the defaults. An unknown key or a value of the wrong type is refused,
+//! the first one alone; all other mistakes are reported together.
 
 mod demo;
 mod file;
@@ -11,6 +11,8 @@ mod page;
 mod together;
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -20,6 +22,7 @@ use figment::Figment;
 use figment::providers::{Env, Serialized};
 use serde::{Deserialize, Serialize};
 
+use crate::lines;
 use crate::log::{LogKind, LogSettings};
 use file::File;
 
@@ -66,20 +69,21 @@ impl Global {
     }
 
     /// The same flags for a child.
-    pub(crate) fn as_args(&self) -> Vec<String> {
-        let mut args = Vec::new();
-        let mut push = |flag: &str, value: Option<String>| {
-            if let Some(value) = value {
-                args.extend([flag.to_owned(), value]);
-            }
-        };
-        push("--config", self.config.as_ref().map(|path| path.display().to_string()));
-        push("--ports", self.ports.map(|base| base.to_string()));
-        push("--data", self.data.as_ref().map(|path| path.display().to_string()));
-        push("--log", self.log.clone());
-        args.extend(self.no_demo.then(|| "--no-demo".to_owned()));
-        args
+    pub(crate) fn as_args(&self) -> Vec<OsString> {
+        let config = self.config.as_ref().map(|file| flag("--config=", file));
+        let ports = self.ports.map(|base| flag("--ports=", base.to_string()));
+        let data = self.data.as_ref().map(|folder| flag("--data=", folder));
+        let log = self.log.as_ref().map(|log| flag("--log=", log));
+        let no_demo = self.no_demo.then(|| "--no-demo".into());
+        [config, ports, data, log, no_demo].into_iter().flatten().collect()
     }
+}
+
+/// A flag and its value as one word: the value may begin with a dash, and a path need not be text.
+pub(crate) fn flag(name: &str, value: impl AsRef<OsStr>) -> OsString {
+    let mut word = OsString::from(name);
+    word.push(value);
+    word
 }
 
 /// A port that a child of `up` holds.
@@ -210,7 +214,12 @@ impl Settings {
             None => Ok(()),
             Some(_) => Err(vec![format!("{at} has no sign-in: listen on 127.0.0.1")]),
         };
+        let data_dir = match self.data_dir.as_os_str().is_empty() {
+            true => Err(vec!["it is empty; name a folder".to_owned()]),
+            false => Ok(()),
+        };
         let mut all = vec![
+            ("data_dir".to_owned(), data_dir),
             ("control".to_owned(), guarded(self.control)),
             ("processor_listen".to_owned(), guarded(self.processor_listen)),
             ("log".to_owned(), self.log.validate()),
@@ -247,9 +256,9 @@ impl Settings {
     }
 
     /// Prints what would be used, as TOML that `--config` reads.
-    #[allow(clippy::print_stdout, reason = "the answer of a command")]
     pub(crate) fn print(&self) -> anyhow::Result<()> {
-        println!("{}", toml::to_string_pretty(self)?);
+        let text = toml::to_string_pretty(self)?;
+        lines::is_read(writeln!(std::io::stdout(), "{text}"))?;
         Ok(())
     }
 

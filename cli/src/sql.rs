@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tallylight_dashboard::sql::{Engine, FILES_ALONE, Format, Platform, TRUNCATED};
 use tallylight_store::history::History;
 
+use crate::lines;
 use crate::settings::Settings;
 
 /// Longest statement read from stdin, bytes; the engine has its own limit.
@@ -105,10 +106,8 @@ fn from_stdin(stdin: impl Read) -> anyhow::Result<String> {
 /// Writes the answer; a closed pipe (`| head`) is not an error.
 fn write(body: &[u8]) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(body).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        other => Ok(other?),
-    }
+    lines::is_read(stdout.write_all(body).and_then(|()| stdout.flush()))?;
+    Ok(())
 }
 
 /// Queries the dashboard; `None` if it does not run.

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
+use crate::lines;
 use crate::settings::Settings;
 use crate::sql::why;
 
@@ -165,9 +166,8 @@ impl Tail {
         if line.starts_with(b"{\"tail\":") {
             return self.control_line(line);
         }
-        match self.out.write_all(line).and_then(|()| self.out.flush()) {
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(false),
-            other => other?,
+        if !lines::is_read(self.out.write_all(line).and_then(|()| self.out.flush()))? {
+            return Ok(false);
         }
         self.shown += 1;
         Ok(self.args.rows.is_none_or(|rows| self.shown < rows))

@@ -9,6 +9,7 @@ mod ladder;
 mod ports;
 mod ready;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::lines;
 use crate::log::LogKind;
 use crate::media::{Ladder, Source};
-use crate::settings::{Global, Settings};
+use crate::settings::{Global, Settings, flag};
 use crate::shutdown;
 use child::Child;
 use faults::Faults;
@@ -53,13 +54,17 @@ pub(crate) fn run(global: &Global, settings: Settings, args: &UpArgs) -> anyhow:
     runtime.block_on(supervise_all(global, &settings, args))
 }
 
-/// The settings with the flags applied, validated again: otherwise the audience would reject a
-/// mistake in its flags at every start, for ever.
+/// The settings with the flags applied, validated again: otherwise a child would reject a mistake
+/// in its flags at every start, for ever. So would encoders that cannot play their source.
 fn with_flags(mut settings: Settings, args: &UpArgs) -> anyhow::Result<Settings> {
     let audience = &mut settings.audience;
     audience.viewers = args.viewers.unwrap_or(audience.viewers);
     audience.ledger = args.ledger.clone().or(audience.ledger.take());
+    settings.encoder.source = args.source.map_or(settings.encoder.source, Into::into);
     settings.check()?;
+    if settings.has_media() {
+        settings.encoder.playable()?;
+    }
     Ok(settings)
 }
 
@@ -154,7 +159,7 @@ fn stages_of(global: &Global, settings: &Settings, args: &UpArgs) -> Vec<Vec<Chi
     let service_key = settings.service_key.clone().unwrap_or_else(random);
     let child = |name: &str, command: &[&str]| Child {
         name: name.to_owned(),
-        args: global.as_args().into_iter().chain(command.iter().map(|s| (*s).to_owned())).collect(),
+        args: global.as_args().into_iter().chain(command.iter().map(OsString::from)).collect(),
         service_key: service_key.clone(),
         drain: drain_of(name, settings),
     };
@@ -183,11 +188,10 @@ fn stages_of(global: &Global, settings: &Settings, args: &UpArgs) -> Vec<Vec<Chi
     let mut stages = vec![data, vec![plain("origin")], media];
     if settings.audience.viewers > 0 {
         let viewers = settings.audience.viewers.to_string();
+        let mut audience = child("audience", &["audience", "--viewers", &viewers]);
         let ledger = settings.audience.ledger.as_ref();
-        let ledger = ledger.map(|ledger| format!("--ledger={}", ledger.display()));
-        let mut command = vec!["audience", "--viewers", viewers.as_str()];
-        command.extend(ledger.as_deref());
-        stages.push(vec![child("audience", &command)]);
+        audience.args.extend(ledger.map(|ledger| flag("--ledger=", ledger)));
+        stages.push(vec![audience]);
     }
     stages
 }
@@ -214,69 +218,4 @@ fn say(text: &str) {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so and stops")]
-
-    use tokio_util::sync::CancellationToken;
-
-    use super::{UpArgs, claim, drain, drain_of, with_flags};
-    use crate::settings::Settings;
-
-    fn viewers(viewers: u32) -> UpArgs {
-        UpArgs { viewers: Some(viewers), source: None, ladder: None, ledger: None }
-    }
-
-    #[test]
-    fn flags_are_checked_like_the_settings_that_they_stand_for() {
-        let ledger = Some("seen.jsonl".into());
-        let args = UpArgs { ledger: ledger.clone(), ..viewers(20_000) };
-        let settings = with_flags(Settings::default(), &args).unwrap();
-        assert_eq!((settings.audience.viewers, &settings.audience.ledger), (20_000, &ledger));
-        let refused = with_flags(settings, &viewers(20_001)).unwrap_err().to_string();
-        assert!(refused.contains("audience: viewers is 20001; it must be 0 to 20000"), "{refused}");
-    }
-
-    #[test]
-    fn a_child_may_drain_for_as_long_as_its_services_may_by_their_settings() {
-        let mut settings = Settings::default();
-        assert_eq!(drain_of("data", &settings).as_secs(), 10 + 30 + 10 + 15, "docs/collector.md");
-        settings.collector.drain_ms = 5_000;
-        settings.processor.archive.finish_s = 20;
-        settings.log.append_within_s = 7;
-        for (child, seconds) in [
-            ("data", 5 + 30 + 20 + 15),
-            ("collector", 5 + 30 + 7 + 15),
-            ("processor", 20 + 7 + 15),
-            ("encoder-a", 15),
-        ] {
-            assert_eq!(drain_of(child, &settings).as_secs(), seconds, "{child}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_task_that_failed_keeps_no_other_child_from_its_drain() {
-        let (asked, reply) = (CancellationToken::new(), CancellationToken::new());
-        let (end, ended) = (asked.clone(), reply.clone());
-        let first = tokio::spawn(async move {
-            end.cancelled().await;
-            ended.cancel();
-        });
-        let last = tokio::spawn(async { panic!("a supervisor that fails") });
-        let stages = vec![vec![(asked, first)], vec![(CancellationToken::new(), last)]];
-        assert!(drain(stages).await.is_err_and(|error| error.is_panic()));
-        assert!(reply.is_cancelled(), "the first stage has drained");
-    }
-
-    #[test]
-    fn a_second_one_on_the_same_data_is_told_what_to_do() {
-        let data = std::env::temp_dir().join(format!("tallylight-{}", uuid::Uuid::new_v4()));
-        let first = claim(&data).unwrap();
-        let refused = format!("{:#}", claim(&data).unwrap_err());
-        for word in [&std::process::id().to_string(), "--data DIR", "--ports BASE"] {
-            assert!(refused.contains(word), "{refused}");
-        }
-        drop(first);
-        claim(&data).unwrap();
-        std::fs::remove_dir_all(data).unwrap();
-    }
-}
+mod tests;

@@ -61,6 +61,8 @@ async fn headers_and_address_supply_what_the_record_lacks() {
     let claims = "com.tallylight-country=\"DE\",com.tallylight-device=\"tv\",\
                   com.tallylight-os=\"Tizen 9\",com.tallylight-player=\"hls.js 1.6\",\
                   e=ps,sid=\"b\",sn=0,sta=s,ts=1795000000000,v=2";
+    let empty = "com.tallylight-country=\"\",com.tallylight-device=\"\",com.tallylight-os=\"\",\
+                 com.tallylight-player=\"\",e=ps,sid=\"c\",sn=0,sta=s,ts=1795000000000,v=2";
     let safari = [("user-agent", SAFARI)];
     let proxied = [("user-agent", SAFARI), ("x-forwarded-for", "8.8.8.8, 203.0.113.9")];
     let proxy = Ipv4Addr::new(10, 1, 2, 3);
@@ -69,6 +71,7 @@ async fn headers_and_address_supply_what_the_record_lacks() {
     for request in [
         from(VIEWER, &safari, plain),
         from(VIEWER, &safari, claims),
+        from(VIEWER, &safari, empty),
         from(proxy, &proxied, plain),
         // Not a trusted proxy: what it forwards is not believed.
         from(Ipv4Addr::new(192, 0, 2, 1), &proxied, plain),
@@ -96,6 +99,7 @@ async fn headers_and_address_supply_what_the_record_lacks() {
         [
             (format!("{safari}, NZ"), Some(64_500)),
             ("hls.js 1.6, Safari 17, Tizen 9, tv, DE".to_owned(), Some(64_500)),
+            (format!("{safari}, NZ"), Some(64_500)),
             (format!("{safari}, NZ"), Some(64_500)),
             (format!("{safari}, -"), None),
             ("-, -, -, -, -".to_owned(), None),

@@ -14,6 +14,7 @@ pub(crate) mod json;
 mod lines;
 mod live;
 mod names;
+mod narrow;
 mod query;
 mod rules;
 mod segments;

@@ -63,7 +63,7 @@ impl Parts {
     }
 }
 
-/// Why the encoder ended. The supervisor starts it again, unless the settings are wrong.
+/// Why the encoder ended. The supervisor starts it again, whatever it was.
 #[derive(Debug, thiserror::Error)]
 pub enum EncoderError {
     /// The settings are invalid.
@@ -113,16 +113,15 @@ pub async fn run(
     cancel: CancellationToken,
 ) -> Result<(), EncoderError> {
     settings.validate().map_err(EncoderError::Settings)?;
+    settings.playable()?;
     // All tasks are cancelled when this function ends, so none is left running.
     let cancel = cancel.child_token();
     let _ends = cancel.clone().drop_guard();
-    match settings.source {
-        Source::Loop => looped::run(&settings, &parts, &cancel).await,
-        #[cfg(feature = "media")]
-        Source::Gst => programme::run(&settings, &parts, &cancel).await,
-        #[cfg(not(feature = "media"))]
-        Source::Gst => Err(EncoderError::NoMedia),
+    #[cfg(feature = "media")]
+    if settings.source == Source::Gst {
+        return programme::run(&settings, &parts, &cancel).await;
     }
+    looped::run(&settings, &parts, &cancel).await
 }
 
 /// A packager for `media`, which reports to the collector of the settings.

@@ -99,9 +99,17 @@ impl Sketch {
 impl FromIterator<Bin> for Sketch {
     /// Bins in any order, as stored in a table; bins of the same index are added.
     fn from_iter<T: IntoIterator<Item = Bin>>(bins: T) -> Self {
-        let mut sketch = Self::default();
-        bins.into_iter().for_each(|bin| sketch.add_bin(bin));
-        sketch
+        let mut all: Vec<Bin> = bins.into_iter().collect();
+        all.sort_by_key(|bin| bin.i);
+        all.dedup_by(|next, bin| {
+            let same = next.i == bin.i;
+            if same {
+                bin.n = bin.n.saturating_add(next.n);
+            }
+            same
+        });
+        all.retain(|bin| bin.n != 0);
+        Self(all)
     }
 }
 
@@ -117,6 +125,18 @@ fn value(index: i32) -> f64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// One insertion at a time, the descending ones would take a minute.
+    #[test]
+    fn bins_of_any_order_and_number_are_added_at_once() {
+        let bins = (0..200_000).map(|i| Bin { i, n: 1 });
+        let ascending: Sketch = bins.clone().collect();
+        assert_eq!(bins.clone().rev().collect::<Sketch>(), ascending);
+        let twice: Sketch = bins.clone().chain(bins.clone().rev()).collect();
+        assert_eq!((twice.bins().len(), twice.count()), (200_000, 400_000));
+        let none = bins.clone().chain(bins.map(|bin| Bin { n: -1, ..bin }));
+        assert!(none.collect::<Sketch>().is_empty());
+    }
 
     proptest! {
         #[test]

@@ -114,6 +114,13 @@ mod tests {
     }
 
     #[test]
+    fn a_data_folder_without_a_name_is_refused() {
+        let settings = Settings { data_dir: "".into(), ..Settings::default() };
+        let mistakes = settings.check().unwrap_err().to_string();
+        assert!(mistakes.ends_with(":\n  data_dir: it is empty; name a folder"), "{mistakes}");
+    }
+
+    #[test]
     fn what_is_kept_just_long_enough_may_be_listed() {
         let mut settings = Settings::default();
         settings.steering.window_segments = 58;

@@ -1,5 +1,6 @@
 //! One supervised child: start, watch, restart with backoff, end by SIGTERM.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -32,7 +33,7 @@ pub(super) struct Child {
     /// Its name, such as `encoder-a`.
     pub(super) name: String,
     /// Arguments of the binary.
-    pub(super) args: Vec<String>,
+    pub(super) args: Vec<OsString>,
     /// The key by which its siblings recognise it.
     pub(super) service_key: String,
     /// How long it may drain before it is killed.
@@ -60,7 +61,8 @@ pub(super) async fn supervise(
                     }
                     return;
                 }
-                super::say(&format!("{} ended ({ended}); restarting", child.name));
+                let next = if orders.borrow().held { "" } else { "; restarting" };
+                super::say(&format!("{} ended ({ended}){next}", child.name));
             }
             Err(error) => super::say(&format!("cannot start {}: {error}", child.name)),
         }

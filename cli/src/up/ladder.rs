@@ -5,7 +5,7 @@ use serde::Deserialize;
 use tallylight_pipeline::encoder;
 
 use super::UpArgs;
-use crate::media::{Ladder, Source};
+use crate::media::Ladder;
 use crate::settings::Settings;
 
 /// Cores needed for H.265, which costs about as much as the rest of the ladder.
@@ -13,10 +13,7 @@ const CORES: usize = 4;
 
 /// The requested ladder, or the one that fits the machine.
 pub(super) fn of(args: &UpArgs, settings: &Settings) -> Ladder {
-    let recorded = match args.source {
-        Some(source) => source == Source::Loop,
-        None => settings.encoder.source == encoder::Source::Loop,
-    };
+    let recorded = settings.encoder.source == encoder::Source::Loop;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     args.ladder.unwrap_or(match cores >= CORES && !recorded {
         true => Ladder::DemoHevc,

@@ -9,7 +9,7 @@ const READ: usize = 512;
 
 /// What a User-Agent has in it, and what that is called. The first that is found counts, so
 /// what imitates others comes before them.
-const KNOWN: [(&str, &str); 22] = [
+const KNOWN: [(&str, &str); 23] = [
     ("AndroidXMedia3/", "Media3"),
     ("ExoPlayerLib/", "ExoPlayer"),
     ("AppleCoreMedia/", "AVPlayer"),
@@ -24,6 +24,7 @@ const KNOWN: [(&str, &str); 22] = [
     ("Web0S", "webOS"),
     ("SamsungBrowser/", "Samsung Internet"),
     ("EdgA/", "Edge"),
+    ("EdgiOS/", "Edge"),
     ("Edg/", "Edge"),
     ("OPR/", "Opera"),
     ("FxiOS/", "Firefox"),
@@ -45,9 +46,11 @@ pub fn of_agent(agent: &str) -> String {
         (*mark != "Version/" || agent.contains("Safari/")).then_some((at, *name, behind))
     });
     match found {
-        // The version of the media framework is that of the system, which stands behind "OS".
+        // The version of the media framework is that of the system, which stands behind "OS" or
+        // "OS X".
         Some((_, "AVPlayer", _)) => {
             let system = agent.split_once(" OS ").map_or("", |(_, behind)| behind);
+            let system = system.trim_start_matches("X ");
             named("AVPlayer on OS", &version(&system.replace('_', "."), 2))
         }
         Some((at, name, behind)) => {
@@ -90,6 +93,16 @@ mod tests {
             (
                 "AppleCoreMedia/1.0.0.21A329 (iPhone; U; CPU OS 17_0_1 like Mac OS X; en_us)",
                 "AVPlayer on OS 17.0",
+            ),
+            (
+                "AppleCoreMedia/1.0.0.23F79 (Macintosh; U; Intel Mac OS X 14_5; en_us)",
+                "AVPlayer on OS 14.5",
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 \
+                 (KHTML, like Gecko) Version/17.0 EdgiOS/125.0.2535.60 Mobile/15E148 \
+                 Safari/605.1.15",
+                "Edge 125",
             ),
             (
                 "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) \

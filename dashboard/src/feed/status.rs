@@ -153,7 +153,8 @@ fn log_status(topics: impl Iterator<Item = Usage>) -> LogStatus {
     all
 }
 
-fn free_bytes(folder: &Path) -> Option<u64> {
+/// Free bytes on the disk of a folder, if that is known.
+pub(crate) fn free_bytes(folder: &Path) -> Option<u64> {
     let disk = nix::sys::statvfs::statvfs(folder).ok()?;
     Some(disk.blocks_available().saturating_mul(disk.fragment_size()))
 }

@@ -2,7 +2,7 @@
 //! answers have limits; and a query that no caller waits for is ended.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,12 +27,16 @@ use super::error::{Kind, SqlError};
 use super::query;
 use super::settings::SqlSettings;
 use super::stop::Stop;
+use crate::feed::status::free_bytes;
 use crate::memory::resident_bytes;
 
 /// How long after its deadline the engine may take to end a query itself.
 const GRACE: Duration = Duration::from_millis(500);
 /// How often the growth of the process is checked.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// Bytes that intermediate results leave free on their disk: what history leaves free, and as much
+/// again as a query writes between two looks.
+const LEFT_FREE: u64 = 128 << 20;
 const STACK: usize = 8 << 20;
 const BLOCKING: usize = 4;
 
@@ -179,8 +183,8 @@ impl Engine {
         }
     }
 
-    /// Waits for a query, and ends it at its deadline or when the process grows too much: the last
-    /// safeguard against memory that no pool counts.
+    /// Waits for a query, and ends it at its deadline, when the process grows too much (the last
+    /// safeguard against memory that no pool counts) or when intermediate results fill the disk.
     async fn watch(
         &self,
         mut task: AbortOnDropHandle<Result<Answer, SqlError>>,
@@ -211,9 +215,23 @@ impl Engine {
                             grown >> 20
                         )));
                     }
+                    if self.fills_the_disk() {
+                        return Err(SqlError::new(
+                            Kind::Unavailable,
+                            "the disk is nearly full, and intermediate results of queries would \
+                             take what is left for the log; make room, or ask for less at once",
+                        ));
+                    }
                 }
             }
         }
+    }
+
+    /// Whether there are intermediate results on a disk that is nearly full.
+    fn fills_the_disk(&self) -> bool {
+        let disk = &self.shared.env.disk_manager;
+        let is_full = |folder: &PathBuf| free_bytes(folder).is_some_and(|free| free < LEFT_FREE);
+        disk.used_disk_space() > 0 && disk.temp_dir_paths().iter().any(is_full)
     }
 }
 

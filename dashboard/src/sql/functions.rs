@@ -24,6 +24,7 @@ use datafusion::logical_expr::{
 };
 
 use self::cost::Cost;
+pub(super) use self::cost::row_size;
 
 /// Functions whose results are about as large as their arguments.
 #[rustfmt::skip]

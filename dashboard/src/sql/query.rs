@@ -19,7 +19,7 @@ use super::engine::Shared;
 use super::error::{Kind, SqlError};
 use super::statement::{CATALOG, SCHEMA, TABLE_FUNCTIONS};
 use super::stop::Stop;
-use super::{catalog, functions, rules, statement};
+use super::{catalog, functions, narrow, rules, statement};
 
 /// Rows that operators process at a time. The results of a function are bounded per batch, and a
 /// query can be ended between batches, so this is less than DataFusion's default.
@@ -118,17 +118,18 @@ async fn register_tables(
     Ok(files_alone)
 }
 
-/// Makes operators that turn one batch into many yield after some of them. DataFusion counts only
-/// batches that are read, and a cross join may not read one for hours.
+/// Bounds the rows that operators repeat, and makes those that turn one batch into many yield after
+/// some of them. DataFusion counts only batches that are read, and a cross join may not read one
+/// for hours.
 fn yielding(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, SqlError> {
-    let many = |plan: Arc<dyn ExecutionPlan>| {
-        if plan.name().contains("Join") || plan.name().contains("Unnest") {
-            let plan: Arc<dyn ExecutionPlan> = Arc::new(CooperativeExec::new(plan));
-            return Ok(Transformed::yes(plan));
-        }
-        Ok(Transformed::no(plan))
-    };
-    Ok(plan.transform_up(many)?.data)
+    let yielding = plan.transform_up(|plan| {
+        let plan = narrow::bounded(plan)?;
+        let into_many = plan.name().contains("Join") || plan.name().contains("Unnest");
+        let plan: Arc<dyn ExecutionPlan> =
+            if into_many { Arc::new(CooperativeExec::new(plan)) } else { plan };
+        Ok(Transformed::yes(plan))
+    })?;
+    Ok(yielding.data)
 }
 
 /// The functions and rules available to a query. Of DataFusion's defaults it excludes all that read

@@ -119,6 +119,13 @@ pub(crate) const HOSTILE: &[(End, &str)] = &[
     (Harmless, "SELECT viewers FROM playback ORDER BY viewers LIMIT 9223372036854775807"),
     (Harmless, "SELECT lag(viewers, 9223372036854775807) OVER (ORDER BY pane) FROM playback"),
     (Harmless, "SELECT ntile(9223372036854775807) OVER (ORDER BY pane) FROM playback"),
+    // Large values that are repeated.
+    (Limited, "SELECT max(character_length(s) + value) FROM (SELECT string_agg(value::text, ',') AS s FROM generate_series(1, 60000)) CROSS JOIN generate_series(1, 10)"),
+    (Limited, "SELECT max(array_length(s)::bigint + value) FROM (SELECT array_agg(value) AS s FROM generate_series(1, 60000)) CROSS JOIN generate_series(1, 10)"),
+    (Limited, "SELECT max(array_length(s)::bigint + v) FROM (SELECT s, unnest([1, 2, 3]) AS v FROM (SELECT array_agg(value) AS s FROM generate_series(1, 60000)))"),
+    (Limited, "SELECT value, array_length((SELECT array_agg(value) FROM generate_series(1, 60000))) FROM generate_series(1, 10)"),
+    (Harmless, "SELECT array_length(array_agg(value)) FROM generate_series(1, 60000)"),
+    (Harmless, "SELECT max(array_length(s)::bigint + value) FROM (SELECT array_agg(value) AS s FROM generate_series(1, 20000)) CROSS JOIN generate_series(1, 10)"),
     // Regular expressions.
     (Bounded, "SELECT regexp_like(repeat('a', 60000), '(a*)*b')"),
     (Wrong, "SELECT regexp_like('a', '((((a{100}){100}){100}){100})')"),

@@ -44,12 +44,6 @@ pub(super) async fn run(
     parts: &Parts,
     cancel: &CancellationToken,
 ) -> Result<(), EncoderError> {
-    let made_with = Settings::default();
-    if (settings.grid, settings.fps) != (made_with.grid, made_with.fps) {
-        let why =
-            "the loop source was recorded at 25 fps in segments of 2 s and plays nothing else";
-        return Err(EncoderError::Settings(vec![why.into()]));
-    }
     let (packager, facts, reporter) = packager(settings, parts, media())?;
     if !packager.announce(cancel).await? {
         return Ok(());

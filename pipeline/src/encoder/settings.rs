@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::grid::Grid;
 
+use super::EncoderError;
 use crate::ladder::is_name;
 use crate::origin::is_pipeline;
 use crate::serve::build::{HTTP, is_http};
@@ -180,6 +181,20 @@ impl Settings {
             self.validate_rung(rung, &mut mistakes);
         }
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+    }
+
+    /// Fails if this build can never play the source with these settings, however often it starts.
+    pub fn playable(&self) -> Result<(), EncoderError> {
+        let recorded = Self::default();
+        match self.source {
+            Source::Gst if !cfg!(feature = "media") => Err(EncoderError::NoMedia),
+            Source::Loop if (self.grid, self.fps) != (recorded.grid, recorded.fps) => {
+                let why = "the loop source was recorded at 25 fps in segments of 2 s and plays \
+                           nothing else";
+                Err(EncoderError::Settings(vec![why.into()]))
+            }
+            Source::Gst | Source::Loop => Ok(()),
+        }
     }
 
     fn validate_rung(&self, rung: &Rung, mistakes: &mut Vec<String>) {

@@ -18,9 +18,11 @@ const EVERY: Duration = Duration::from_millis(500);
 /// How long nothing is decided while the state in the log is waited for. After that, incidents are
 /// named and dead edges closed; nothing is offered before it has been read.
 const RESTORE: Duration = Duration::from_secs(10);
-/// The same once a dashboard has begun to send it: the dashboard may be reading rows for half a
-/// minute.
+/// The same while a dashboard is sending its snapshot, which may take half a minute.
 const RESTORE_BEGUN: Duration = Duration::from_secs(60);
+/// After this long, what the dashboard has shown is taken for all: a partition that stays silent
+/// must not keep moved viewers from where they are.
+const RESTORE_LATEST: Duration = Duration::from_secs(120);
 /// Timeout of a mask request to the origin.
 pub(super) const MASK_WITHIN: Duration = Duration::from_secs(2);
 /// The target name of the prober's requests to the origin; no edge has this name.
@@ -118,15 +120,16 @@ impl Steering {
 
 /// Runs until aborted.
 pub(super) async fn run(app: Arc<Steering>) {
-    let started = Instant::now();
+    let (started, since_ms) = (Instant::now(), app.clock.now_ms());
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while !restore(&app) && started.elapsed() < patience(&app) {
+    while !restore(&app, since_ms) && started.elapsed() < patience(&app) {
         ticks.tick().await;
     }
     loop {
         ticks.tick().await;
-        restore(&app);
+        let all = if started.elapsed() < RESTORE_LATEST { since_ms } else { i64::MIN };
+        restore(&app, all);
         let now = app.clock.now_ms();
         let inputs = app.inputs(now);
         let effects = {
@@ -140,19 +143,18 @@ pub(super) async fn run(app: Arc<Steering>) {
 }
 
 fn patience(app: &Steering) -> Duration {
-    let began = app.feed.window.lock().trust(app.clock.now_ms()).connected;
-    if began { RESTORE_BEGUN } else { RESTORE }
+    if app.feed.window.lock().is_reading() { RESTORE_BEGUN } else { RESTORE }
 }
 
-/// Restores the state in the log, once, as soon as all of it has been read: a part of it would send
-/// moved viewers home. Whether that is done.
-fn restore(app: &Arc<Steering>) -> bool {
+/// Restores the state in the log, once, as soon as all that was in it at the start (`since_ms`) has
+/// been read: a part of it would send moved viewers home. Whether that is done.
+fn restore(app: &Arc<Steering>, since_ms: i64) -> bool {
     if app.state.lock().restored {
         return true;
     }
     let (incidents, actions) = {
         let window = app.feed.window.lock();
-        if !window.is_whole() {
+        if !window.has_read(since_ms) {
             return false;
         }
         window.records()

@@ -11,8 +11,8 @@ use super::rule::Rule;
 use super::value::{Record, Value};
 
 /// Keys, as a set.
-#[derive(Debug, Clone, Copy)]
-struct Keys(u64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Keys(u64);
 
 impl Keys {
     const fn of(keys: &[Key]) -> Self {
@@ -34,8 +34,12 @@ impl Keys {
         (both != 0).then(|| Key::ALL.get(both.trailing_zeros() as usize).copied()).flatten()
     }
 
-    fn has(self, key: Key) -> bool {
+    pub(super) fn has(self, key: Key) -> bool {
         self.0 & (1 << key as u8) != 0
+    }
+
+    pub(super) fn add(&mut self, key: Key) {
+        self.0 |= 1 << key as u8;
     }
 }
 
@@ -141,7 +145,8 @@ fn event(record: &mut Record<'_>, keys: Keys) {
     let token = record.text(E).unwrap_or_default();
     let rule = match companion(token) {
         None => Some(Rule::UnknownEvent),
-        Some(Some(key)) if keys.has(key) => None,
+        // One that was lost is noted as such already.
+        Some(Some(key)) if keys.has(key) || record.lost().has(key) => None,
         Some(Some(Sta)) => Some(Rule::StateMissing),
         Some(Some(Ec)) => Some(Rule::ErrorCodeMissing),
         Some(Some(_)) => Some(Rule::CompanionMissing),

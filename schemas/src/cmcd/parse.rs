@@ -108,23 +108,24 @@ fn member<'a>(cursor: &mut Cursor<'a>, record: &mut Record<'a>) -> Option<()> {
         None if is_custom(name) => {
             let (value, read) = match quick::custom(cursor) {
                 Some(text) => (Some(Cow::Borrowed(text)), Some(())),
-                None => split(custom_value(cursor)),
+                None => other_value(cursor, &mut broken),
             };
             if !record.set_custom(Cow::Borrowed(name), value) {
                 broken = Broken::one(Rule::ValueLost);
-            }
-            if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-                broken = broken.and(Broken::one(Rule::CapitalKey));
             }
             read
         }
         None => {
             record.drop_key();
-            let draft = matches!(name, "cdn" | "df");
-            broken = Broken::one(if draft { Rule::DraftKey } else { Rule::UnknownKey });
-            custom_value(cursor).map(|_| ())
+            let (_, read) = other_value(cursor, &mut broken);
+            broken = broken.and(Broken::one(Rule::of_unknown(name)));
+            read
         }
     };
+    // Keys of the standard have no capitals.
+    if key.is_none() && name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        broken = broken.and(Broken::one(Rule::CapitalKey));
+    }
     if read.is_none() {
         // Where it ends is not known, so only its name is shown.
         record.note(Broken::one(Rule::Unreadable), None, name);
@@ -134,11 +135,16 @@ fn member<'a>(cursor: &mut Cursor<'a>, record: &mut Record<'a>) -> Option<()> {
     read
 }
 
-fn split<T>(read: Read<T>) -> (Option<T>, Option<()>) {
-    match read {
-        Some(value) => (value, Some(())),
-        None => (None, None),
+/// Reads the value of a custom or unknown key; the second part is `None` when it cannot be read.
+fn other_value<'a>(
+    cursor: &mut Cursor<'a>,
+    broken: &mut Broken,
+) -> (Option<Cow<'a, str>>, Option<()>) {
+    let Some(value) = custom_value(cursor) else { return (None, None) };
+    if value.as_ref().is_some_and(|text| !text.is_ascii()) {
+        *broken = Broken::one(Rule::NotAscii);
     }
+    (value, Some(()))
 }
 
 /// The outer `None` is a value that cannot be read, so that its end is unknown; the inner
@@ -252,7 +258,7 @@ pub(super) fn verdict(record: &Record<'_>, mode: Mode) -> Result<(), Reason> {
     }
     match record.int(Key::Ts) {
         Some(_) => Ok(()),
-        None if record.lost_ts() => Err(Reason::BadTs),
+        None if record.lost().has(Key::Ts) => Err(Reason::BadTs),
         None => Err(Reason::NoTs),
     }
 }

@@ -110,7 +110,7 @@ rules! {
         fix "Send one record a line as application/cmcd; drafts had JSON, the standard does not.";
     UnknownKey "unknown_key" "4.3" Low "A key that the standard does not have"
         costs "The key is ignored."
-        fix "A key of your own needs a hyphen, such as `com.example-plan`.";
+        fix "A key of your own needs a hyphen and at most 64 characters: `com.example-plan`.";
     DraftKey "draft_key" "4.3" Low "A key that only drafts or version 1 had (`df`, `cdn`, `nrr`)"
         costs "`df` and `cdn` are ignored, so dropped frames and CDN are unknown; `nrr` is kept."
         fix "Send `dfa` for dropped frames and `h` for the host; put ranges into `nor`.";
@@ -159,6 +159,13 @@ rules! {
     LineEnds "line_ends" "3.3" Low "Lines that do not end as the standard says: CR LF, or LF after a lone record"
         costs "Nothing here."
         fix "Separate records by one LF, with none after a lone record (@svta/cml-cmcd does so from 2.7 on).";
+}
+
+impl Rule {
+    /// The rule that a key which is neither the standard's nor a custom one breaks.
+    pub(super) fn of_unknown(name: &str) -> Self {
+        if matches!(name, "cdn" | "df") { Rule::DraftKey } else { Rule::UnknownKey }
+    }
 }
 
 /// Rules, as a set.

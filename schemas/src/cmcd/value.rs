@@ -5,6 +5,7 @@ mod typed;
 
 use std::borrow::Cow;
 
+use super::judge::Keys;
 use super::key::Key;
 use super::limits::{MAX_CUSTOM, MAX_CUSTOM_CHARS, fits};
 use super::rule::{Broken, Rule};
@@ -62,7 +63,7 @@ pub struct Record<'a> {
     custom: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     dropped_values: u32,
     dropped_keys: u32,
-    lost_ts: bool,
+    lost: Keys,
     broken: Broken,
     /// The first breach of each rule, as it may be shown.
     examples: Vec<(Rule, Cow<'a, str>)>,
@@ -79,7 +80,7 @@ impl Default for Record<'_> {
             custom: Vec::new(),
             dropped_values: 0,
             dropped_keys: 0,
-            lost_ts: false,
+            lost: Keys::default(),
             broken: Broken::NONE,
             examples: Vec::new(),
             digest: 0,
@@ -181,7 +182,7 @@ impl<'a> Record<'a> {
         self.custom.clear();
         self.dropped_values = 0;
         self.dropped_keys = 0;
-        self.lost_ts = false;
+        self.lost = Keys::default();
         self.broken = Broken::NONE;
         self.examples.clear();
         self.digest = digest;
@@ -204,7 +205,7 @@ impl<'a> Record<'a> {
         match value {
             Some(value) => self.set(key, value),
             None => {
-                self.lost_ts |= key == Key::Ts;
+                self.lost.add(key);
                 self.drop_value();
             }
         }
@@ -215,9 +216,9 @@ impl<'a> Record<'a> {
         self.values.is_empty() && self.custom.is_empty() && self.dropped_values == 0
     }
 
-    /// Whether a `ts` was sent that could not be used.
-    pub(super) fn lost_ts(&self) -> bool {
-        self.lost_ts
+    /// The keys that were sent with a value that could not be used.
+    pub(super) fn lost(&self) -> Keys {
+        self.lost
     }
 
     /// The strings of a list key.

@@ -107,7 +107,7 @@ impl AboutColumns {
     }
 }
 
-/// What a record states in our custom keys.
+/// What a record states in our custom keys; an empty one states nothing.
 #[derive(Debug, Default)]
 struct Claims<'a> {
     player: Option<&'a str>,
@@ -120,7 +120,7 @@ struct Claims<'a> {
 
 fn claims<'a>(record: &'a Record<'_>) -> Claims<'a> {
     let mut claims = Claims::default();
-    for (key, value) in record.custom() {
+    for (key, value) in record.custom().iter().filter(|(_, value)| !value.is_empty()) {
         match key.strip_prefix("com.tallylight-") {
             Some("player") => claims.player = Some(value),
             Some("os") => claims.os = Some(value),

@@ -170,7 +170,7 @@ impl PlayerRows {
         (at < values.len() && values.is_valid(at)).then(|| values.value(at))
     }
 
-    /// Country, device and latency from the custom keys.
+    /// Country, device and latency from the custom keys; an empty one states nothing.
     fn custom_of(&self, i: usize) -> [Option<&str>; 3] {
         let mut found = [None; 3];
         let Some(custom) = &self.custom else { return found };
@@ -182,7 +182,7 @@ impl PlayerRows {
                 _ => continue,
             };
             let valid = at < custom.values.len() && custom.values.is_valid(at);
-            found[slot] = valid.then(|| custom.values.value(at));
+            found[slot] = valid.then(|| custom.values.value(at)).filter(|value| !value.is_empty());
         }
         found
     }

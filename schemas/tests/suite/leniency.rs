@@ -136,6 +136,7 @@ fn what_players_send_is_read_as_meant_and_noted() {
             Some("capital_key"),
         ),
         ("text beyond ASCII", "cid=\"é\"", "cid", json!("é"), Some("not_ascii")),
+        ("beyond ASCII in a custom key", "com.x-y=\"é\"", "com.x-y", json!("é"), Some("not_ascii")),
         ("exact throughput", "mtp=(1234)", "mtp", json!([1234]), Some("not_rounded")),
         ("response key elsewhere", "rc=200", "rc", json!(200), Some("response_key_elsewhere")),
         (
@@ -163,6 +164,30 @@ fn what_players_send_is_read_as_meant_and_noted() {
         assert_eq!(record[key], value, "{name}");
         assert_eq!(broken, Vec::from_iter(rule), "{name}: {members}");
         assert_eq!(record["sid"], "s", "{name}");
+    }
+}
+
+#[test]
+fn a_companion_of_an_event_that_was_lost_is_not_noted_as_never_sent() {
+    let long = |chars| "x".repeat(chars);
+    for companion in [
+        "e=ps,sta=1".to_owned(),
+        format!("e=e,ec=(\"{}\")", long(65)),
+        format!("e=ce,cen=\"{}\"", long(65)),
+        format!("e=rr,url=\"{}\"", long(4_097)),
+    ] {
+        let (record, broken) = read(&format!("{EVENT},{companion},bs"), Mode::Event);
+        assert_eq!((&record["bs"], broken), (&json!(true), vec!["value_lost"]), "{companion}");
+    }
+}
+
+#[test]
+fn each_rule_that_an_unknown_key_breaks_is_noted() {
+    for (member, rules) in
+        [("BR=1", ["unknown_key", "capital_key"]), ("zzz=\"é\"", ["unknown_key", "not_ascii"])]
+    {
+        let (_, broken) = read(&format!("{EVENT},{member}"), Mode::Event);
+        assert_eq!(broken, rules, "{member}");
     }
 }
 

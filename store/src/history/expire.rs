@@ -27,6 +27,11 @@ impl Kept {
         self.hours.values().map(|files| bytes(files)).sum()
     }
 
+    /// Bytes of its hours from `end` on.
+    fn bytes_from(&self, end: &str) -> u64 {
+        self.hours.range(end.to_owned()..).map(|(_, files)| bytes(files)).sum()
+    }
+
     /// Its oldest hour, if that is before `end`. A folder that is not named after an hour has no
     /// age.
     fn oldest(&self, end: &str) -> Option<String> {
@@ -71,13 +76,20 @@ impl History {
             }
             tables.push(all);
         }
+        // The current hour stays, whatever its size. Where it alone is above the cap, it would cost
+        // all minutes and hours, and they would make no difference.
+        let fixed: u64 = tables.iter().map(|all| all.bytes_from(&now)).sum();
+        let is_too_large = fixed >= settings.cap_bytes;
+        if is_too_large {
+            tracing::warn!(bytes = fixed, "this hour of history alone takes what its cap allows");
+        }
         while tables.iter().map(Kept::bytes).sum::<u64>() > settings.cap_bytes {
-            // The current hour stays, whatever its size.
             let oldest = |rolled: bool| {
                 let some = tables.iter().filter(|all| all.table.rolled().is_some() == rolled);
                 some.filter_map(|all| all.oldest(&now)).min().map(|oldest| (rolled, oldest))
             };
-            let Some((rolled, oldest)) = oldest(false).or_else(|| oldest(true)) else { break };
+            let last = || if is_too_large { None } else { oldest(true) };
+            let Some((rolled, oldest)) = oldest(false).or_else(last) else { break };
             for all in tables.iter_mut().filter(|all| all.table.rolled().is_some() == rolled) {
                 let removed = self.remove(all, &oldest, tended).await;
                 failures.note(all.table, removed);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, new_null_array};
@@ -205,6 +205,11 @@ pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
+/// Where the table's log has its checkpoint of a version, if it made one.
+pub(super) fn checkpoint(log: &Path, version: u64) -> PathBuf {
+    log.join(format!("{version:020}.checkpoint.parquet"))
+}
+
 /// Makes a commit of the table's log survive a power cut.
 pub(super) async fn sync_commit(dir: &Path, version: u64) -> Result<(), HistoryError> {
     let (root, log) = (dir.to_owned(), dir.join("_delta_log"));
@@ -212,6 +217,10 @@ pub(super) async fn sync_commit(dir: &Path, version: u64) -> Result<(), HistoryE
     let synced = tokio::task::spawn_blocking(move || {
         let sync = || {
             File::open(&path)?.sync_all()?;
+            let checkpoint = checkpoint(&log, version);
+            if checkpoint.exists() {
+                File::open(&checkpoint)?.sync_all()?;
+            }
             sync_dir(&log)?;
             sync_dir(&root)
         };

@@ -1,6 +1,7 @@
 //! One Delta table on disk.
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::transaction::CommitProperties;
 use deltalake::kernel::{StructType, Transaction};
 use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError, ensure_table_uri};
+use serde_json::Value;
 use tallylight_schemas::ident::Shard;
 use tallylight_schemas::tables::{HOUR, Table};
 
@@ -52,10 +54,13 @@ impl Folder {
     ) -> Result<Self, HistoryError> {
         let dir = root.join(table.name());
         let whose = app(log_id, 0);
-        let delta = match load(&dir).await? {
+        let delta = match load_mended(&dir).await? {
             Some(delta) => grow(delta, &dir, table).await?,
             None => match create(&dir, table, &whose, shard.of()).await {
-                Ok(delta) => delta,
+                Ok(delta) => {
+                    file::sync_commit(&dir, 0).await?;
+                    delta
+                }
                 // Another process has just made it, or it cannot be made.
                 Err(error) => load(&dir).await?.ok_or(error)?,
             },
@@ -145,6 +150,38 @@ async fn load(dir: &Path) -> Result<Option<DeltaTable>, HistoryError> {
     }
 }
 
+/// The same for a writer, which mends what a power cut did to the table's log.
+async fn load_mended(dir: &Path) -> Result<Option<DeltaTable>, HistoryError> {
+    loop {
+        match load(dir).await {
+            Ok(None) | Err(_) if forget_checkpoint(&dir.join("_delta_log")) => {}
+            loaded => return loaded,
+        }
+    }
+}
+
+/// Removes the log's note of its newest checkpoint if a power cut took that one and left what the
+/// log can be read from instead: an earlier checkpoint, or the first commit. Answers whether it did.
+fn forget_checkpoint(log: &Path) -> bool {
+    let is_whole = |path: &Path| path.metadata().is_ok_and(|file| file.len() > 0);
+    let hint = log.join("_last_checkpoint");
+    let newest: Option<Value> =
+        fs::read(&hint).ok().and_then(|hint| serde_json::from_slice(&hint).ok());
+    let Some(newest) = newest.and_then(|hint| hint.get("version")?.as_u64()) else { return false };
+    let lost = file::checkpoint(log, newest);
+    if is_whole(&lost) {
+        return false;
+    }
+    let earlier = (0..newest).rev().any(|version| is_whole(&file::checkpoint(log, version)));
+    if !earlier && !is_whole(&log.join(format!("{:020}.json", 0))) {
+        return false;
+    }
+    tracing::warn!(lost = %lost.display(), "a checkpoint is lost; the log is read from before it");
+    // Upkeep would delete the commits before an empty one. It may be missing already.
+    let _ = fs::remove_file(&lost);
+    fs::remove_file(&hint).is_ok()
+}
+
 /// Adds the columns that the table gained since it was made. Older rows have no value in them.
 async fn grow(delta: DeltaTable, dir: &Path, table: Table) -> Result<DeltaTable, HistoryError> {
     let known = delta.snapshot()?.schema();
@@ -175,7 +212,7 @@ async fn create(
     app: &str,
     shards: u16,
 ) -> Result<DeltaTable, HistoryError> {
-    std::fs::create_dir_all(dir)
+    fs::create_dir_all(dir)
         .map_err(|error| HistoryError::Unavailable(format!("{}: {error}", dir.display())))?;
     let schema = schema(table)?;
     let properties = HashMap::from([

@@ -8,12 +8,17 @@ use deltalake::kernel::Action;
 use deltalake::protocol::DeltaOperation;
 use tallylight_schemas::tables::Table;
 
-use super::rows::read_all;
+use super::folder::Folder;
+use super::rows::read_within;
 use super::tend::{Named, Tended, files, number_of};
 use super::{History, HistoryError, Settings, Step, file};
 
+/// Most bytes of memory that the rows of files which are joined may take.
+const MEMORY: usize = 256 << 20;
+
 impl History {
-    /// Joins the small files of one past hour: the oldest that has too many. Commits wait only
+    /// Joins the small files of one past hour: the oldest that has too many. An hour with a damaged
+    /// file, or with files too large for memory, keeps no later one from it. Commits wait only
     /// while the result is committed to the table.
     pub(super) async fn join(
         &self,
@@ -21,25 +26,48 @@ impl History {
         now: &str,
         tended: &mut Tended,
     ) -> Result<(), HistoryError> {
-        let settings = &self.shared.settings;
         let folder = self.folder(table).newest().await?;
-        let Some((number, chosen)) = to_join(files(&folder)?, settings, now) else { return Ok(()) };
-        let dir = folder.dir.clone();
-        let paths: Vec<String> = chosen.iter().map(|file| file.path.clone()).collect();
-        let read = tokio::task::spawn_blocking(move || read_all(&dir, &paths, with_values));
-        let batches =
-            read.await.map_err(|error| HistoryError::Unavailable(error.to_string()))??;
+        let hours: Vec<_> = to_join(files(&folder)?, &self.shared.settings, now).collect();
+        let mut damaged = None;
+        for (number, mut chosen) in hours {
+            let dir = folder.dir.clone();
+            let paths: Vec<String> = chosen.iter().map(|file| file.path.clone()).collect();
+            let read = move || read_within(MEMORY, &dir, &paths, with_values);
+            let read = tokio::task::spawn_blocking(read).await;
+            match read.map_err(|error| HistoryError::Unavailable(error.to_string()))? {
+                Ok((fit, batches)) if fit > 1 => {
+                    chosen.truncate(fit);
+                    self.join_into_one((folder, number), chosen, batches, tended).await?;
+                    break;
+                }
+                Ok(_) => {}
+                Err(error @ HistoryError::Data(_)) => damaged = damaged.or(Some(error)),
+                Err(error) => return Err(error),
+            }
+        }
+        damaged.map_or(Ok(()), Err)
+    }
+
+    /// Replaces files of an hour by one with their rows.
+    async fn join_into_one(
+        &self,
+        (folder, hour): (Folder, i64),
+        chosen: Vec<Named>,
+        batches: Vec<RecordBatch>,
+        tended: &mut Tended,
+    ) -> Result<(), HistoryError> {
+        let table = folder.table;
         self.shared.pass(Step::Join(table))?;
         let version = folder.delta.as_ref().and_then(|delta| delta.version()).unwrap_or(0);
         let name = format!("joined-{:020}", version + 1);
         let now_ms = self.shared.now_ms();
-        let mut add = file::write(&folder.dir, table, number, name, batches, now_ms).await?;
+        let mut add = file::write(&folder.dir, table, hour, name, batches, now_ms).await?;
         add.data_change = false;
         let mut actions = vec![Action::Add(add)];
         actions.extend(chosen.iter().map(|file| file.remove(now_ms, false)));
         let operation = DeltaOperation::Optimize {
             predicate: None,
-            target_size: settings.join_bytes.try_into().unwrap_or_default(),
+            target_size: self.shared.settings.join_bytes.try_into().unwrap_or_default(),
         };
         let _alone = self.shared.writer.lock().await;
         let mut folder = self.folder(table).newest().await?;
@@ -59,30 +87,32 @@ impl History {
     }
 }
 
-/// The small files of the oldest hour before `now` that has too many, as many as make one file that
-/// is not small. The rows are held in memory, so their number is bounded like a checkpoint's.
+/// The small files of each hour before `now` that has too many, oldest first, as many as make one
+/// file that is not small. The rows are held in memory, so their number is bounded like a
+/// checkpoint's.
 fn to_join(
     hours: BTreeMap<String, Vec<Named>>,
     settings: &Settings,
     now: &str,
-) -> Option<(i64, Vec<Named>)> {
-    let small = |file: &Named| {
+) -> impl Iterator<Item = (i64, Vec<Named>)> {
+    let small = move |file: &Named| {
         file.bytes < settings.join_bytes / 2 && file.rows < settings.slice_rows.div_ceil(2)
     };
-    let over = hours.into_iter().filter(|(hour, _)| hour.as_str() < now);
-    let mut many = over.filter_map(|(hour, mut files)| {
+    let over = hours.into_iter().filter(move |(hour, _)| hour.as_str() < now);
+    over.filter_map(move |(hour, mut files)| {
         files.retain(small);
-        if files.len() > settings.small_files { Some((number_of(&hour)?, files)) } else { None }
-    });
-    let (number, mut files) = many.next()?;
-    let (mut bytes, mut rows) = (0, 0);
-    let fit = files.iter().take_while(|file| {
-        (bytes, rows) = (bytes + file.bytes, rows + file.rows);
-        bytes <= settings.join_bytes && rows <= settings.slice_rows
-    });
-    let fit = fit.count();
-    files.truncate(fit);
-    Some((number, files))
+        if files.len() <= settings.small_files {
+            return None;
+        }
+        let (mut bytes, mut rows) = (0, 0);
+        let fit = files.iter().take_while(|file| {
+            (bytes, rows) = (bytes + file.bytes, rows + file.rows);
+            bytes <= settings.join_bytes && rows <= settings.slice_rows
+        });
+        let fit = fit.count();
+        files.truncate(fit);
+        Some((number_of(&hour)?, files))
+    })
 }
 
 /// Leaves out columns without values: they are most of a table's columns and take memory like the

@@ -17,8 +17,20 @@ pub(super) fn read_all(
     paths: &[String],
     shaped: impl Fn(&RecordBatch) -> Result<RecordBatch, ArrowError>,
 ) -> Result<Vec<RecordBatch>, HistoryError> {
-    let mut batches = Vec::new();
-    for path in paths {
+    Ok(read_within(usize::MAX, dir, paths, shaped)?.1)
+}
+
+/// The same of the first files, as many as take at most `room` bytes of memory together, and their
+/// number. Text that repeats takes many times what it does in a file.
+pub(super) fn read_within(
+    room: usize,
+    dir: &Path,
+    paths: &[String],
+    shaped: impl Fn(&RecordBatch) -> Result<RecordBatch, ArrowError>,
+) -> Result<(usize, Vec<RecordBatch>), HistoryError> {
+    let (mut batches, mut taken) = (Vec::new(), 0_usize);
+    for (before, path) in paths.iter().enumerate() {
+        let whole = batches.len();
         let path = dir.join(path);
         // The whole file is read first: any later error of the reader is about the file's content,
         // not the disk.
@@ -27,11 +39,16 @@ pub(super) fn read_all(
             .and_then(ParquetRecordBatchReaderBuilder::build)
             .map_err(|error| damaged(&path, &error))?;
         for batch in reader {
-            let batch = batch.map_err(|error| damaged(&path, &error))?;
-            batches.push(shaped(&batch)?);
+            let batch = shaped(&batch.map_err(|error| damaged(&path, &error))?)?;
+            taken = taken.saturating_add(batch.get_array_memory_size());
+            if taken > room {
+                batches.truncate(whole);
+                return Ok((before, batches));
+            }
+            batches.push(batch);
         }
     }
-    Ok(batches)
+    Ok((paths.len(), batches))
 }
 
 fn damaged(path: &Path, error: &impl std::fmt::Display) -> HistoryError {
@@ -40,7 +57,36 @@ fn damaged(path: &Path, error: &impl std::fmt::Display) -> HistoryError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, StringArray};
+    use parquet::arrow::ArrowWriter;
+
     use super::*;
+
+    #[test]
+    fn only_as_many_files_are_read_as_fit_into_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        // A file has next to nothing of a text that repeats.
+        let texts: ArrayRef = Arc::new(StringArray::from(vec!["x".repeat(1_000); 5_000]));
+        let rows = RecordBatch::try_from_iter([("text", texts)]).unwrap();
+        let names = ["a.parquet", "b.parquet", "c.parquet"].map(str::to_owned);
+        for name in &names {
+            let file = fs::File::create(dir.path().join(name)).unwrap();
+            let mut writer = ArrowWriter::try_new(file, rows.schema(), None).unwrap();
+            writer.write(&rows).unwrap();
+            writer.close().unwrap();
+        }
+        let read = |room: usize| {
+            let read = read_within(room, dir.path(), &names, |batch| Ok(batch.clone())).unwrap();
+            (read.0, read.1.iter().map(RecordBatch::num_rows).sum::<usize>())
+        };
+        assert_eq!(read(4 << 20), (0, 0));
+        assert_eq!(read(usize::MAX), (3, 15_000));
+        let one = read_within(usize::MAX, dir.path(), &names[..1], |batch| Ok(batch.clone()));
+        let one: usize = one.unwrap().1.iter().map(RecordBatch::get_array_memory_size).sum();
+        assert_eq!(read(one * 5 / 2), (2, 10_000));
+    }
 
     fn error(name: &str, dir: &Path) -> HistoryError {
         read_all(dir, &[name.to_owned()], |batch| Ok(batch.clone())).unwrap_err()

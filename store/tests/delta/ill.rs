@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tallylight_schemas::tables::Table;
-use tallylight_store::history::{Faults, Step, hour_name};
+use tallylight_store::history::{Faults, HistoryError, Step, hour_name};
 
 use crate::kit::{TestHistory, events, panes, total};
 use crate::upkeep::parquet_files;
@@ -45,4 +45,21 @@ async fn a_table_that_cannot_be_joined_or_expired_keeps_no_other_from_upkeep() {
     assert_eq!(playback, (16, 1), "an hour is removed, the other joined");
     let status = history.status();
     assert_eq!((status.failures, status.expired_rows), (1, 2));
+}
+
+#[tokio::test]
+async fn a_damaged_file_keeps_no_later_hour_from_being_joined() {
+    let mut kit = TestHistory::new();
+    kit.settings.grace_s = 0;
+    let history = kit.open().await.unwrap();
+    for offset in 0..16 {
+        history.add(ILL, offset, 100 + offset as i64 / 8, events(3));
+        history.commit(offset + 1).await.unwrap();
+    }
+    let hour = |number| kit.dir().join(ILL.name()).join(format!("hour={}", hour_name(number)));
+    let damaged = std::fs::read_dir(hour(100)).unwrap().next().unwrap().unwrap().path();
+    std::fs::write(damaged, "cut off").unwrap();
+    let error = history.tend(102).await.unwrap_err();
+    assert!(matches!(error, HistoryError::Data(_)), "{error}");
+    assert_eq!((parquet_files(&hour(100)), parquet_files(&hour(101))), (8, 1));
 }

@@ -54,6 +54,20 @@ async fn log_time_alone_expires_no_hour() {
 }
 
 #[tokio::test]
+async fn a_current_hour_above_the_size_cap_costs_no_hourly_rows() {
+    let mut kit = TestHistory::new();
+    kit.settings.cap_bytes = 1;
+    let history = kit.open().await.unwrap();
+    for hour in 0..4_u64 {
+        history.add(Table::Playback1h, hour, 100 + hour as i64, panes(2));
+    }
+    history.add(Table::PlayerEvents, 4, 104, events(3));
+    history.commit(5).await.unwrap();
+    assert_eq!(history.tend(104).await.unwrap().removed, 0);
+    assert_eq!(total(&history, Table::Playback1h).await, 8);
+}
+
+#[tokio::test]
 async fn the_expired_range_never_shrinks() {
     let mut kit = TestHistory::new();
     kit.settings.cap_hours_panes = 2;
@@ -143,4 +157,23 @@ async fn after_a_crash_in_the_first_checkpoint_nothing_is_committed_in_every_tab
     history.commit(4).await.unwrap();
     let again = kit.open().await.unwrap();
     assert_eq!((again.transaction(Table::Playback), again.status().committed), (4, 0));
+}
+
+#[tokio::test]
+async fn a_checkpoint_of_the_tables_log_that_a_power_cut_emptied_costs_no_row() {
+    let kit = TestHistory::new();
+    let history = kit.open().await.unwrap();
+    for offset in 0..52 {
+        history.add(Table::PlayerEvents, offset, 100, events(1));
+        history.commit(offset + 1).await.unwrap();
+    }
+    drop(history);
+    let log = kit.dir().join("player_events").join("_delta_log");
+    let checkpoint = log.join(format!("{:020}.checkpoint.parquet", 49));
+    let emptied = std::fs::File::options().write(true).truncate(true).open(&checkpoint);
+    emptied.unwrap().sync_all().unwrap();
+    let history = kit.open().await.unwrap();
+    assert!(!checkpoint.exists(), "commits before it would be deleted");
+    assert_eq!(history.transaction(Table::PlayerEvents), 52);
+    assert_eq!(total(&history, Table::PlayerEvents).await, 52);
 }

@@ -43,6 +43,11 @@ fn each_mistake_is_named() {
         (format!("{base},e=t,ts={NOW},com.x-y=(1 2)"), "`com.x-y=…`. Send a string"),
         (format!("{base},e=t,ts={NOW},com.x-y=\"{}\"", "x".repeat(65)), "at most 64 characters"),
         (format!("{base},bl=\"x\",d=\"x\",e=t,ts={NOW},y=1,z=1"), "Values lost in all: 2, keys: 2"),
+        (
+            format!("{base},bl=\"x\",d=\"x\",e=t,nrr=\"0-9\",ts={NOW}"),
+            "Values lost in all: 2, keys: 0",
+        ),
+        (format!("{base},com.{}-y=1,e=t,ts={NOW}", "x".repeat(65)), "and at most 64 characters"),
         (format!("e=t,sid=\"a\",ts={NOW}"), "without `v=2`"),
         (format!("e=t,sid=\"a\",ts={NOW}"), "No `sn`"),
         (format!("e=t,sid=\"a\",ts={NOW}"), "No `cid`"),

@@ -189,7 +189,7 @@ impl Sizes {
 }
 
 /// The approximate size of a row's value in bytes.
-fn row_size(array: &ArrayRef, row: usize) -> u64 {
+pub(in crate::sql) fn row_size(array: &ArrayRef, row: usize) -> u64 {
     if array.is_null(row) {
         return 0;
     }
@@ -198,6 +198,7 @@ fn row_size(array: &ArrayRef, row: usize) -> u64 {
         DataType::LargeUtf8 => array.as_string::<i64>().value_length(row) as usize,
         DataType::Utf8View => array.as_string_view().value(row).len(),
         DataType::Binary => array.as_binary::<i32>().value_length(row) as usize,
+        DataType::LargeBinary => array.as_binary::<i64>().value_length(row) as usize,
         DataType::BinaryView => array.as_binary_view().value(row).len(),
         DataType::List(_) => list_size(&array.as_list::<i32>().value(row)),
         DataType::LargeList(_) => list_size(&array.as_list::<i64>().value(row)),
@@ -213,7 +214,9 @@ fn row_size(array: &ArrayRef, row: usize) -> u64 {
 }
 
 fn list_size(items: &ArrayRef) -> usize {
-    items.to_data().get_slice_memory_size().unwrap_or(items.get_array_memory_size())
+    let bytes = items.to_data().get_slice_memory_size().unwrap_or(items.get_array_memory_size());
+    // Truth values take a bit and NULLs nothing, and yet each item may become a row.
+    bytes.max(items.len() * ELEMENT as usize)
 }
 
 /// An argument as integers.

@@ -11,6 +11,8 @@ use crate::steering::pure::inputs::{self, Device, Second};
 
 /// Panes older than this, counted from the newest, are dropped, ms.
 const KEEP_MS: i64 = 75_000;
+/// How far rows may be ahead of the clock and still count as current, ms.
+const AHEAD_MS: i64 = 30_000;
 /// Seconds that are handed to decisions.
 const SECONDS: i64 = 60;
 /// Rows and log time arrive separately: a second without rows that is younger than this, s, may
@@ -82,9 +84,12 @@ pub(in crate::steering) struct Window {
     session: Option<String>,
     seq: u64,
     connected: bool,
-    /// At least one complete snapshot has arrived.
+    /// A complete snapshot has arrived since the last hello that was not a resumption.
     whole: bool,
     status: Option<Status>,
+    /// Log time of the status before the newest, Unix ms: the rows up to it have arrived. A status
+    /// may be a moment ahead of its rows; the next one comes a second later.
+    arrived: Option<i64>,
     panes: BTreeMap<i64, Pane>,
     actions: HashMap<String, ActionRow>,
     incidents: HashMap<String, IncidentRow>,
@@ -101,9 +106,16 @@ impl Window {
         self.connected = false;
     }
 
-    /// Whether everything in the log has been read.
-    pub(in crate::steering) fn is_whole(&self) -> bool {
-        self.whole
+    /// Whether a snapshot is arriving.
+    pub(in crate::steering) fn is_reading(&self) -> bool {
+        self.connected && !self.whole
+    }
+
+    /// Whether everything that was in the log at `since_ms` has arrived. The dashboard may be ready
+    /// before the processor has read the log. With `i64::MIN`, a snapshot of what was read will do.
+    pub(in crate::steering) fn has_read(&self, since_ms: i64) -> bool {
+        let up_to_then = || self.is_complete() && self.arrived.is_some_and(|at| at >= since_ms);
+        self.whole && (since_ms == i64::MIN || up_to_then())
     }
 
     /// Applies a message.
@@ -114,11 +126,15 @@ impl Window {
                 self.connected = true;
                 if !resumed {
                     self.panes.clear();
-                    self.seq = 0;
+                    (self.seq, self.whole) = (0, false);
+                    (self.status, self.arrived) = (None, None);
                 }
             }
             Incoming::Rows(rows) => self.rows(*rows),
-            Incoming::Status(status) => self.status = Some(status),
+            Incoming::Status(status) => {
+                self.arrived = self.log_time();
+                self.status = Some(status);
+            }
             Incoming::Other => {}
         }
     }
@@ -175,16 +191,23 @@ impl Window {
 
     /// How far the rows can be trusted.
     pub(in crate::steering) fn trust(&self, now_ms: i64) -> inputs::Feed {
-        let status = self.status.clone().unwrap_or_default();
-        let replaying = status.marks.get("replaying").copied().unwrap_or(0) != 0;
         inputs::Feed {
             connected: self.connected,
-            age_ms: status.log_time.map(|at| (now_ms - at).max(0)),
-            complete: self.whole
-                && status.partitions > 0
-                && status.reporting == status.partitions
-                && !replaying,
+            age_ms: self.log_time().map(|at| {
+                // Rows of a time far ahead do not describe the present either: the clock was set
+                // back. That of the log's machine may be a little ahead of this one's.
+                let age = now_ms - at;
+                if age < -AHEAD_MS { -age } else { age.max(0) }
+            }),
+            complete: self.is_complete(),
         }
+    }
+
+    /// Whether every partition reports, and nothing is being replayed.
+    fn is_complete(&self) -> bool {
+        let Some(status) = self.status.as_ref().filter(|_| self.whole) else { return false };
+        let replaying = status.marks.get("replaying").is_some_and(|mark| *mark != 0);
+        status.partitions > 0 && status.reporting == status.partitions && !replaying
     }
 
     /// Log time of the slowest partition, Unix ms.

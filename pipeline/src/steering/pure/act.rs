@@ -76,7 +76,10 @@ pub fn describe(state: &State, inputs: &Inputs, row: &mut ActionRow, part: &Part
     row.share = part.share();
     row.viewers = part.viewers;
     row.load_after = part.load_after;
-    row.undo = Some(format!("One click, or {} s of health", BACK_MS / 1_000));
+    row.undo = Some(match &row.incident {
+        Some(_) => format!("One click, or {} s of health", BACK_MS / 1_000),
+        None => "One click".into(),
+    });
     let ttl = state.policy.ttl_s + 10;
     match &part.to {
         Some(to) => {
@@ -269,6 +272,9 @@ pub fn undo_move(
     if row.kind == ActionKind::ShiftEdge {
         // An operator's undo takes effect at once, whatever the edge's health.
         answer::take_back(state, &row.target);
+        if let Some(edge) = state.edges.get_mut(&row.target) {
+            edge.insisted_at = Some(now_ms);
+        }
     }
     state.watches.remove(&row.id);
     row.state = ActionState::Undone;

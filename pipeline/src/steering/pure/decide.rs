@@ -61,6 +61,7 @@ pub fn decide(mut state: State, inputs: &Inputs, now_ms: i64) -> (State, Vec<Eff
         }
     }
     encoders(&mut state, inputs, now_ms, &mut out);
+    incidents::unlisted(&mut state, inputs, now_ms, &mut out);
     if !blind {
         devices(&mut state, inputs, now_ms, &mut out);
     }
@@ -132,9 +133,14 @@ fn edges(state: &mut State, inputs: &Inputs, hold: bool, now_ms: i64, out: &mut 
     for name in state.edges.keys().cloned().collect::<Vec<_>>() {
         let Some(edge) = state.edges.get(&name).cloned() else { continue };
         let key = format!("edge-{name}");
+        let away = !returning::mine(state, &name).is_empty();
+        if !away {
+            let why = "No viewers are away from it any more";
+            returning::withdraw(state, &name, None, why, now_ms, out);
+        }
         match edge.health {
             Health::Bad => {
-                drop_returns(state, &name, now_ms, out);
+                returning::withdraw(state, &name, None, "The edge is bad again", now_ms, out);
                 let finding = edge_finding::edge_finding(state, inputs, &name, &edge);
                 let evidence = finding.evidence.clone();
                 let incident = incidents::found(state, finding, now_ms, out);
@@ -143,7 +149,7 @@ fn edges(state: &mut State, inputs: &Inputs, hold: bool, now_ms: i64, out: &mut 
                 }
             }
             // Its viewers are still elsewhere: the incident is over once they are back.
-            _ if !returning::mine(state, &name).is_empty() || edge.closed_since.is_some() => {
+            _ if away || edge.closed_since.is_some() => {
                 let since = edge.good_since.filter(|_| edge.health == Health::Good);
                 incidents::held(state, &key, since, now_ms, out);
                 end_offers(state, &name, now_ms, out);
@@ -153,15 +159,6 @@ fn edges(state: &mut State, inputs: &Inputs, hold: bool, now_ms: i64, out: &mut 
                 incidents::recovered(state, &key, BACK_MS, now_ms, out);
             }
             _ => {}
-        }
-    }
-}
-
-/// Does not bring viewers back to an edge that is bad again.
-fn drop_returns(state: &mut State, edge: &str, now_ms: i64, out: &mut Vec<Effect>) {
-    for row in state.actions_in(&[ActionState::Offered]) {
-        if row.target == edge && row.kind == ActionKind::ReturnEdge {
-            dismiss(state, row, "The edge is bad again", now_ms, out);
         }
     }
 }
@@ -205,7 +202,7 @@ fn encoders(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effec
                 incidents::recovered(state, &key, BACK_MS, now_ms, out);
                 // It may have closed in any way; an operator's click is one.
                 if state.open(&key).is_none() {
-                    masks::use_again(state, name, now_ms, out);
+                    masks::use_again(state, name, "The pipeline has recovered", now_ms, out);
                 }
             }
         }

@@ -58,6 +58,8 @@ pub struct EdgeState {
     pub dead: bool,
     /// Since when no sessions are sent to it because of that, Unix ms.
     pub closed_since: Option<i64>,
+    /// When an operator last undid a move away from it, Unix ms.
+    pub insisted_at: Option<i64>,
     /// It refuses sessions for lack of room.
     pub full: bool,
     /// It was bad and has not been healthy for long enough, or has no room: players that fled stay

@@ -4,6 +4,8 @@
 use tallylight_schemas::control::{Culprit, IncidentRow, IncidentState, Severity};
 
 use super::act::STEERING;
+use super::inputs::Inputs;
+use super::masks;
 use super::state::{Effect, State};
 use super::words::Evidence;
 
@@ -16,6 +18,9 @@ pub(super) const AGAIN_MS: i64 = 300_000;
 const MILDER_MS: i64 = 10_000;
 /// Figures change all the time; a record is updated after this time, ms.
 const FOLLOWS_MS: i64 = 5_000;
+/// An encoder that the origin has not listed for this long is expected no more, ms. One that is
+/// expected is listed, as missing, half a minute after a start at the latest.
+const UNLISTED_MS: i64 = 120_000;
 
 /// Most bytes of a note's text, as JSON.
 pub(super) const NOTE_BYTES: usize = 6_000;
@@ -96,6 +101,9 @@ pub fn found(state: &mut State, finding: Finding, now_ms: i64, out: &mut Vec<Eff
         if named {
             row.cause = finding.cause;
         }
+        if worse {
+            row.cohort = finding.cohort;
+        }
         // The worst value stays in the record.
         row.severity = row.severity.max(finding.severity);
         row.viewers = row.viewers.max(finding.viewers);
@@ -147,6 +155,27 @@ pub fn held(
     if row.well_since != since || row.closes_at.is_some() {
         (row.well_since, row.closes_at) = (since, None);
         state.put_incident(row, now_ms, out);
+    }
+}
+
+/// Closes the incidents of encoders that the origin lists no more.
+pub fn unlisted(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effect>) {
+    let gone = |row: &&IncidentRow| {
+        let is_open = row.culprit == Culprit::Encoder && row.state != IncidentState::Closed;
+        let name = row.name.as_ref();
+        let is_listed = name.is_none_or(|name| inputs.pipelines.contains_key(name));
+        is_open && inputs.origin_answers && !is_listed
+    };
+    let gone: Vec<IncidentRow> = state.incidents.values().filter(gone).cloned().collect();
+    state.unlisted.retain(|id, _| gone.iter().any(|row| row.id == *id));
+    for row in gone {
+        let since = *state.unlisted.entry(row.id.clone()).or_insert(now_ms);
+        if now_ms - since >= UNLISTED_MS {
+            let name = row.name.clone().unwrap_or_default();
+            close(state, row, now_ms, out);
+            let why = "The origin does not list the pipeline any more";
+            masks::use_again(state, &name, why, now_ms, out);
+        }
     }
 }
 

@@ -72,7 +72,8 @@ pub struct Moves {
 pub struct Feed {
     /// A connection to the dashboard's feed is open.
     pub connected: bool,
-    /// Age of the newest row of the slowest partition, ms; `None` if there never was one.
+    /// Age of the newest row of the slowest partition, ms, or how far it is ahead of the clock;
+    /// `None` if there never was one.
     pub age_ms: Option<i64>,
     /// Every partition reports, and nothing is being replayed.
     pub complete: bool,

@@ -7,6 +7,7 @@ use super::command::{Refused, take};
 use super::health::Health;
 use super::inputs::Inputs;
 use super::masks;
+use super::no_action;
 use super::plan::{self, Wanted, plan};
 use super::returning;
 use super::share::WHOLE;
@@ -60,7 +61,6 @@ pub fn preview(
                 return Err(Refused::Conflict(no_part(&state, inputs, request)));
             };
             act::describe(&state, inputs, &mut row, &part);
-            row.undo = Some("One click".into());
         }
         ActionKind::ReturnEdge => {
             let moves = returning::all(&state, &request.target);
@@ -103,7 +103,7 @@ fn no_part(state: &State, inputs: &Inputs, request: &Manual) -> String {
     }
     if request.kind == ActionKind::CapLadder || state.routes.free(&request.target, WHOLE).is_empty()
     {
-        return format!("all viewers of edge {} are moved or capped already", request.target);
+        return format!("all {}", no_action::nobody_left(state, &request.target));
     }
     let Some(to) = &request.to else {
         return "no other edge is healthy and has room within what steering may fill of it".into();

@@ -11,6 +11,8 @@ use super::state::{Effect, State};
 
 /// After this time, ms, the origin's page shows a request, or the request was lost.
 const SHOWN_WITHIN_MS: i64 = 5_000;
+/// For this long after a mask has ended, ms, a restart asks the origin again to use the pipeline.
+const LATELY_MS: i64 = 30 * 60_000;
 
 /// The last request for a pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +85,13 @@ pub(super) fn in_force<'a>(
 
 /// Ends what was offered and done about a pipeline's incidents, which are over. An operator's own
 /// mask stays.
-pub(super) fn use_again(state: &mut State, pipeline: &str, now_ms: i64, out: &mut Vec<Effect>) {
+pub(super) fn use_again(
+    state: &mut State,
+    pipeline: &str,
+    why: &str,
+    now_ms: i64,
+    out: &mut Vec<Effect>,
+) {
     let about = |row: &ActionRow| {
         row.kind == ActionKind::MaskPipeline && row.target == pipeline && row.incident.is_some()
     };
@@ -91,9 +99,9 @@ pub(super) fn use_again(state: &mut State, pipeline: &str, now_ms: i64, out: &mu
     for row in all.filter(about) {
         if row.state == ActionState::Taken {
             ask(state, pipeline, false, now_ms, out);
-            act::end(state, row, "The pipeline has recovered and is used again", now_ms, out);
+            act::end(state, row, &format!("{why}; it is masked no more"), now_ms, out);
         } else {
-            act::dismiss(state, row, "The pipeline has recovered", now_ms, out);
+            act::dismiss(state, row, why, now_ms, out);
         }
     }
 }
@@ -115,14 +123,20 @@ pub(super) fn insist(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut 
     }
 }
 
-/// Restores the requests of an earlier run: it may have stopped before the origin had them.
-pub(super) fn restore(state: &mut State) {
+/// Restores the requests of an earlier run: it may have stopped before the origin had them. What
+/// ended long ago is not asked again: an operator may have set a mask at the origin since.
+pub(super) fn restore(state: &mut State, now_ms: i64) {
     use ActionKind::{MaskPipeline, UnmaskPipeline};
     let mut wanted: BTreeMap<String, bool> = BTreeMap::new();
+    let lately = |row: &ActionRow| now_ms - row.updated_at / 1_000 <= LATELY_MS;
     for row in state.actions.values() {
         let on = match (row.kind, row.state) {
             (MaskPipeline, ActionState::Taken) => true,
-            (MaskPipeline | UnmaskPipeline, ActionState::Ended | ActionState::Undone) => false,
+            (MaskPipeline | UnmaskPipeline, ActionState::Ended | ActionState::Undone)
+                if lately(row) =>
+            {
+                false
+            }
             _ => continue,
         };
         // An unmask ends every mask, so one that is in force is newer than all that are over.

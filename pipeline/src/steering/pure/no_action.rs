@@ -2,7 +2,6 @@
 
 use tallylight_schemas::control::{ActionRow, ActionState, Culprit, IncidentRow, IncidentState};
 
-use super::act::is_turned_down;
 use super::decide::sees;
 use super::health::Health;
 use super::inputs::Inputs;
@@ -59,7 +58,8 @@ fn why(state: &State, inputs: &Inputs, row: &IncidentRow, hold: bool, now_ms: i6
         _ if state.mode == Mode::Observe => {
             always("Steering only observes, so it offers nothing. You can act by hand.")
         }
-        Culprit::Encoder => (encoder(state, inputs, name).to_owned(), None),
+        Culprit::Encoder => turned_down(state, row)
+            .unwrap_or_else(|| (encoder(state, inputs, name).to_owned(), None)),
         Culprit::Edge => turned_down(state, row).unwrap_or_else(|| {
             if !sees(inputs) {
                 return always("Rows are missing or old, so steering moves no viewers.");
@@ -103,17 +103,27 @@ fn encoder(state: &State, inputs: &Inputs, name: &str) -> &'static str {
 
 /// An operator rejected it: it is not offered twice.
 fn turned_down(state: &State, row: &IncidentRow) -> Option<Reason> {
-    let no = state.actions_about(&row.id).filter(|action| is_turned_down(action));
+    let no = state.actions_about(&row.id).filter(|action| state.is_no(action));
     // Its record is written again and again, so its time means nothing.
     let newest = no.max_by_key(|action| action.at)?;
     let said = newest.outcome.as_deref().unwrap_or("Turned down");
     Some((format!("{said}: steering offers no more about this incident."), None))
 }
 
+/// That no viewers of an edge are left to move or cap. Those that were sent there from other edges
+/// are not moved on.
+pub(super) fn nobody_left(state: &State, edge: &str) -> String {
+    let (own, stay) = match state.routes.guests(edge) {
+        0 => ("", ""),
+        _ => (" itself", ", and those sent there from other edges stay"),
+    };
+    format!("viewers of edge {edge}{own} are sent elsewhere or capped already{stay}")
+}
+
 /// Why no viewers of an edge can be moved or capped now.
 pub(super) fn edge(state: &State, inputs: &Inputs, name: &str, now_ms: i64) -> Reason {
     if state.routes.free(name, WHOLE).is_empty() {
-        return (format!("All viewers of edge {name} are sent elsewhere or capped already."), None);
+        return (format!("All {}.", nobody_left(state, name)), None);
     }
     if movable(state, name, now_ms).is_empty() {
         let moved = state.moved.get(name).into_iter().flatten();

@@ -188,12 +188,7 @@ fn at_home(state: &State, at: Option<&Edge>, edge: &str) -> i64 {
     let before = state.edges.get(edge).map_or(0, |edge| edge.before.sessions);
     let now = at.and_then(|edge| edge.load).map_or(0, |load| load.sessions);
     let own = f64::from(WHOLE - state.routes.away(edge, None));
-    let others: f64 = state
-        .routes
-        .edges()
-        .filter(|home| *home != edge)
-        .map(|home| f64::from(state.routes.away(home, Some(edge))))
-        .sum();
+    let others = f64::from(state.routes.guests(edge));
     // Viewers sent away since the symptoms began were there before.
     let since = state.edges.get(edge).and_then(|edge| edge.symptom_at).unwrap_or(i64::MAX);
     let of_now = |slice: &&Slice| {

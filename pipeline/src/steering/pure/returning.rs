@@ -3,7 +3,7 @@
 
 use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
 
-use super::act::{blank, pathway};
+use super::act::{blank, dismiss, pathway};
 use super::answer;
 use super::health::{Health, rebuffering};
 use super::inputs::{Inputs, Moves};
@@ -151,13 +151,8 @@ pub fn take_return(
         return Err(format!("no viewers are away from {home:?} any more"));
     }
     fits(state, inputs, &home, &moves, now_ms)?;
-    for mut other in state.actions_in(&[ActionState::Offered]) {
-        if other.kind == ActionKind::ReturnEdge && other.target == home && other.id != row.id {
-            (other.state, other.acts_at) = (ActionState::Dismissed, None);
-            other.outcome = Some(format!("Brought back by {by} in another way"));
-            state.put_action(other, now_ms, out);
-        }
-    }
+    let why = format!("Brought back by {by} in another way");
+    withdraw(state, &home, Some(&row.id), &why, now_ms, out);
     let away = moves.iter().any(is_away);
     let (expected, _) = viewers_of(&moves);
     for mut moved in moves {
@@ -191,6 +186,23 @@ pub fn take_return(
     row.by = by.to_owned();
     state.put_action(row, now_ms, out);
     Ok(())
+}
+
+/// Withdraws the offers to bring a home's viewers back, all or all but one.
+pub fn withdraw(
+    state: &mut State,
+    home: &str,
+    except: Option<&str>,
+    why: &str,
+    now_ms: i64,
+    out: &mut Vec<Effect>,
+) {
+    for row in state.actions_in(&[ActionState::Offered]) {
+        let is_other = except.is_none_or(|id| id != row.id);
+        if row.kind == ActionKind::ReturnEdge && row.target == home && is_other {
+            dismiss(state, row, why, now_ms, out);
+        }
+    }
 }
 
 /// Writes the outcomes that are known by now.

@@ -147,6 +147,12 @@ impl Routes {
             .sum()
     }
 
+    /// How much of other homes is sent to an edge, on the scale of [`WHOLE`].
+    pub fn guests(&self, edge: &str) -> u32 {
+        let others = self.edges().filter(|home| *home != edge);
+        others.map(|home| self.away(home, Some(edge))).sum()
+    }
+
     /// The first places of a home that no slice has, `length` of them at the most.
     pub fn free(&self, home: &str, length: u32) -> Vec<(u32, u32)> {
         let (mut found, mut at, mut left) = (Vec::new(), 0, length);

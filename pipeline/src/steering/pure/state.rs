@@ -90,6 +90,8 @@ pub struct State {
     pub watches: BTreeMap<String, Watch>,
     /// Since when the part of an open incident has been less ill than the incident says, Unix ms.
     pub milder: BTreeMap<String, i64>,
+    /// Since when the origin has not listed the encoder of an open incident, Unix ms.
+    pub unlisted: BTreeMap<String, i64>,
     /// Since when the rows cannot be trusted, Unix ms.
     pub blind_since: Option<i64>,
     /// Number of actions so far, for their ids.
@@ -112,6 +114,7 @@ impl State {
             masks: BTreeMap::new(),
             watches: BTreeMap::new(),
             milder: BTreeMap::new(),
+            unlisted: BTreeMap::new(),
             blind_since: None,
             count: 0,
             policy,
@@ -213,19 +216,20 @@ impl State {
     /// move about its open incident, or any other move while it was open. Capped viewers had not
     /// left: undoing a cap says nothing about the edge.
     pub fn is_insisted(&self, edge: &str) -> bool {
-        self.is_insisted_since(edge, i64::MIN)
-    }
-
-    /// Whether an operator did so at this time (Unix ms) or later.
-    pub fn is_insisted_since(&self, edge: &str, since_ms: i64) -> bool {
         let opened_at = self.open(&format!("edge-{edge}")).map(|incident| incident.opened_at);
         self.actions.values().any(|row| {
             row.kind == ActionKind::ShiftEdge
                 && row.target == edge
                 && row.state == ActionState::Undone
-                && row.updated_at / 1_000 >= since_ms
                 && (self.is_open(row) || opened_at.is_some_and(|at| at <= row.updated_at))
         })
+    }
+
+    /// Whether an operator did so at this time (Unix ms) or later. The record's time does not tell:
+    /// it is written again and again.
+    pub fn is_insisted_since(&self, edge: &str, since_ms: i64) -> bool {
+        let insisted_at = self.edges.get(edge).and_then(|edge| edge.insisted_at);
+        insisted_at.is_some_and(|at| at >= since_ms) && self.is_insisted(edge)
     }
 
     /// Whether none of these was moved within [`Policy::once_ms`].

@@ -92,8 +92,7 @@ impl<'a> Record<'a> {
 
     /// A member that is not a key.
     pub fn put_unknown(&mut self, name: &str) {
-        let draft = matches!(name, "cdn" | "df");
-        self.note_name(if draft { Rule::DraftKey } else { Rule::UnknownKey }, name);
+        self.note_name(Rule::of_unknown(name), name);
         self.drop_key();
     }
 

@@ -129,3 +129,42 @@ fn an_older_record_that_comes_again_replaces_no_newer_one() {
     let states = (incidents[0].state, actions[0].state);
     assert_eq!(states, (IncidentState::Closed, ActionState::Taken), "of one moment the last");
 }
+
+#[test]
+fn the_log_has_been_read_once_every_partition_is_past_the_start() {
+    let mut window = Window::default();
+    let status = |window: &mut Window, (reporting, log_time, replaying): (u16, i64, i64)| {
+        take(
+            window,
+            json!({"type": "status", "partitions": 4, "reporting": reporting,
+            "log_time": log_time, "marks": {"replaying": replaying}}),
+        );
+        window.has_read(10_000)
+    };
+    let hello = || json!({"type": "hello", "session": "s", "resumed": false});
+    take(&mut window, hello());
+    assert!(window.is_reading());
+    take(&mut window, rows(7, 5, true));
+    assert!(!window.is_reading());
+    let of_the_past = [(4, 8_000, 0), (4, 9_000, 0), (4, 10_000, 0)];
+    for at in of_the_past.into_iter().chain([(3, 11_000, 0), (4, 12_000, 1)]) {
+        assert!(!status(&mut window, at), "{at:?}");
+    }
+    assert!(status(&mut window, (4, 13_000, 0)));
+    assert!(!window.has_read(12_500), "a status may be ahead of its rows");
+    take(&mut window, hello());
+    assert!(!window.has_read(10_000) && !window.has_read(i64::MIN), "another snapshot follows");
+    take(&mut window, rows(8, 5, true));
+    assert!(!window.has_read(10_000) && window.has_read(i64::MIN), "it may be of an earlier state");
+    for at in [13_000, 14_000] {
+        assert_eq!(status(&mut window, (4, at, 0)), at > 13_000);
+    }
+}
+
+#[test]
+fn rows_of_a_time_far_ahead_of_the_clock_are_not_current() {
+    let mut window = Window::default();
+    take(&mut window, json!({"type": "status", "log_time": 100_000}));
+    assert_eq!(window.trust(75_000).age_ms, Some(0), "another machine's clock");
+    assert_eq!(window.trust(40_000).age_ms, Some(60_000));
+}

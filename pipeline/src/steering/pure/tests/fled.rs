@@ -1,6 +1,6 @@
 //! Players that left an ill edge by their own failover, and when they are sent back to it.
 
-use tallylight_schemas::control::{ActionKind, ActionRow};
+use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
 
 use super::fleet::{EACH, Fleet};
 use crate::steering::pure::command;
@@ -149,5 +149,18 @@ fn an_undo_before_an_edge_died_sends_nobody_to_it() {
     assert!(fleet.state.routes.share("e1") > 0.4);
     fleet.ill("e1").dead = true;
     fleet.run(10);
+    assert_eq!(fleet.state.routes.share("e1"), 0.0);
+}
+
+#[test]
+fn nor_once_the_record_of_that_undo_is_written_again() {
+    let mut fleet = Fleet::new(60, 250, 250);
+    fleet.ill("e1").slow_ms = 1_500;
+    fleet.until(15, |fleet| !fleet.actions(ActionState::Taken).is_empty());
+    let id = fleet.actions(ActionState::Taken)[0].id.clone();
+    undo(&mut fleet, &id);
+    fleet.run(10);
+    fleet.ill("e1").dead = true;
+    fleet.run(310);
     assert_eq!(fleet.state.routes.share("e1"), 0.0);
 }

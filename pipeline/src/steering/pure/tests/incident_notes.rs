@@ -6,7 +6,7 @@ use tallylight_schemas::control::{ActionState, IncidentRow, Severity};
 
 use super::fleet::{Fleet, copies};
 use crate::origin::CopyState::Missing;
-use crate::steering::pure::share::Pathway;
+use crate::steering::pure::share::{Pathway, WHOLE};
 use crate::steering::settings::Mode;
 
 fn edge_e1(fleet: &Fleet) -> IncidentRow {
@@ -52,6 +52,13 @@ fn the_reason_that_holds_is_named_and_no_other() {
     let places = elsewhere.state.routes.free("e1", u32::MAX);
     elsewhere.state.routes.put("e1", &places, &Pathway::full("e2"), "by-hand");
     says(&slow(elsewhere), "sent elsewhere or capped already");
+
+    let mut visited = Fleet::new(60, 250, 250);
+    for (home, to) in [("e1", "e2"), ("e2", "e1")] {
+        let places = visited.state.routes.free(home, WHOLE);
+        visited.state.routes.put(home, &places, &Pathway::full(to), "by-hand");
+    }
+    says(&slow(visited), "those sent there from other edges stay");
 
     let mut sent = Fleet::new(60, 250, 250);
     let at = sent.now;
@@ -173,4 +180,22 @@ fn a_recovering_edge_keeps_the_title_of_its_incident() {
     fleet.until(120, |fleet| fleet.open().is_empty());
     let row = fleet.state.incidents.values().find(|row| row.name.as_deref() == Some("e1")).unwrap();
     assert_eq!((row.cause.as_str(), &row.notes), ("Edge e1 does not answer", &None));
+}
+
+#[test]
+fn whom_a_fault_affects_is_said_anew_once_it_is_worse() {
+    let mut fleet = Fleet::new(20, 250, 250);
+    let missing = || copies(&[(10, Missing), (11, Missing)], false);
+    fleet.pipelines.insert("A".into(), missing());
+    fleet.pipelines.insert("B".into(), copies(&[], true));
+    let affected = |fleet: &Fleet| fleet.state.open("encoder-A").unwrap().cohort.clone();
+    fleet.run(5);
+    assert_eq!(affected(&fleet), "no viewers: another copy was served");
+    for name in ["A", "B"] {
+        let mut pipeline = missing();
+        pipeline.copies.iter_mut().for_each(|copy| copy.slate = copy.bad.is_some());
+        fleet.pipelines.insert(name.into(), pipeline);
+    }
+    fleet.run(1);
+    assert_eq!(affected(&fleet), "all viewers: no copy was served");
 }

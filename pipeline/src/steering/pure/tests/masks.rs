@@ -125,6 +125,18 @@ fn after_a_restart_the_origin_is_asked_again_to_use_what_was_unmasked() {
 }
 
 #[test]
+fn a_mask_set_at_the_origin_long_after_that_of_steering_stays_after_a_restart() {
+    let mut fleet = masked();
+    fleet.pipelines.insert("A".into(), copies(&[], false));
+    fleet.until(40, |fleet| asked(fleet, 0).1 == 1);
+    fleet.run(31 * 60);
+    shows(&mut fleet, true);
+    restart(&mut fleet);
+    fleet.run(6);
+    assert_eq!(asked(&fleet, 0), (0, 0));
+}
+
+#[test]
 fn what_an_operator_unmasks_before_the_log_is_read_stays_in_use() {
     let mut fleet = Fleet::new(20, 250, 250);
     let by_hand = |fleet: &mut Fleet, kind| {
@@ -162,16 +174,31 @@ fn a_frozen_picture_is_not_masked_where_no_other_is_left() {
     fleet.until(45, |fleet| asked(fleet, 0).0 == 2);
 }
 
-#[test]
-fn a_mask_by_a_click_is_taken_off_as_its_offer_said() {
+/// An encoder whose mask is offered and waits for a click, and the offer.
+fn offered() -> (Fleet, String) {
     let mut fleet = Fleet::new(20, 250, 250);
-    let mut out = Vec::new();
-    command::set_mode(&mut fleet.state, Mode::Advise, "me", fleet.now, &mut out);
+    command::set_mode(&mut fleet.state, Mode::Advise, "me", fleet.now, &mut Vec::new());
     fleet.pipelines.insert("A".into(), copies(&[(10, Frozen), (11, Frozen)], true));
     fleet.pipelines.insert("B".into(), copies(&[], true));
     fleet.run(5);
     let id = fleet.actions(ActionState::Offered)[0].id.clone();
-    let (inputs, now) = (fleet.inputs(), fleet.now);
+    (fleet, id)
+}
+
+#[test]
+fn an_operator_who_wants_no_mask_is_the_reason_why_none_is_offered() {
+    let (mut fleet, id) = offered();
+    let (inputs, now, out) = (fleet.inputs(), fleet.now, &mut Vec::new());
+    command::on_action(&mut fleet.state, &inputs, &id, "dismiss", "me", now, out).unwrap();
+    fleet.run(1);
+    let why = fleet.state.open("encoder-A").and_then(|row| row.no_action.clone()).unwrap();
+    assert!(why.starts_with("Held by me"), "{why}");
+}
+
+#[test]
+fn a_mask_by_a_click_is_taken_off_as_its_offer_said() {
+    let (mut fleet, id) = offered();
+    let (inputs, now, mut out) = (fleet.inputs(), fleet.now, Vec::new());
     command::on_action(&mut fleet.state, &inputs, &id, "take", "me", now, &mut out).unwrap();
     // It cannot be masked a second time: the end of the first mask would not be that of the second.
     let kind = ActionKind::MaskPipeline;
@@ -186,12 +213,7 @@ fn a_mask_by_a_click_is_taken_off_as_its_offer_said() {
 
 #[test]
 fn an_untaken_mask_is_offered_no_longer_than_its_incident_lasts() {
-    let mut fleet = Fleet::new(20, 250, 250);
-    command::set_mode(&mut fleet.state, Mode::Advise, "me", fleet.now, &mut Vec::new());
-    fleet.pipelines.insert("A".into(), copies(&[(10, Frozen), (11, Frozen)], true));
-    fleet.pipelines.insert("B".into(), copies(&[], true));
-    fleet.run(5);
-    assert_eq!(fleet.actions(ActionState::Offered).len(), 1);
+    let (mut fleet, _) = offered();
     fleet.pipelines.insert("A".into(), copies(&[], true));
     fleet.run(35);
     assert!(fleet.actions(ActionState::Offered).is_empty());

@@ -192,6 +192,16 @@ fn a_return_that_was_turned_down_is_not_made_by_itself() {
 }
 
 #[test]
+fn an_offered_return_ends_with_the_last_move_that_it_would_undo() {
+    let mut fleet = moved_twice();
+    let taken = fleet.actions(ActionState::Taken);
+    let own = taken.iter().find(|row| row.incident.is_some()).unwrap();
+    tell(&mut fleet, &own.id, "undo").unwrap();
+    fleet.run(1);
+    assert!(fleet.actions(ActionState::Offered).is_empty());
+}
+
+#[test]
 fn viewers_are_not_brought_back_without_rows() {
     let mut fleet = moved_twice();
     let id = fleet.actions(ActionState::Offered)[0].id.clone();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tallylight_schemas::control::{
-    ActionKind, ActionRow, ActionState, Culprit, IncidentState, Severity,
+    ActionKind, ActionRow, ActionState, Culprit, IncidentRow, IncidentState, Severity,
 };
 
 use super::fleet::{Fleet, copies};
@@ -19,7 +19,7 @@ use crate::steering::settings::Mode;
 const FEED_MS: i64 = 31 * 60_000;
 
 /// Another run of steering, which knows what was written lately.
-fn restart(fleet: &mut Fleet) {
+pub(super) fn restart(fleet: &mut Fleet) {
     let (mut incidents, mut actions) = (BTreeMap::new(), BTreeMap::new());
     let lately = fleet.effects.iter().filter(|(at, _)| *at > fleet.now - FEED_MS);
     for (_, effect) in lately.cloned() {
@@ -175,6 +175,65 @@ fn an_incident_of_an_edge_that_is_in_the_settings_no_more_is_over() {
     without.restore(fleet.open(), Vec::new(), fleet.now, &mut Vec::new());
     let states: Vec<_> = without.incidents.values().map(|row| row.state).collect();
     assert_eq!(states, [IncidentState::Closed]);
+}
+
+#[test]
+fn an_offer_about_an_edge_that_is_in_the_settings_no_more_is_withdrawn() {
+    for gone in ["e1", "e2"] {
+        let mut fleet = Fleet::new(20, 100, 100);
+        fleet.state.mode = Mode::Advise;
+        fleet.ill("e1").slow_ms = 1_500;
+        fleet.until(15, |fleet| !fleet.actions(ActionState::Offered).is_empty());
+        let mut policy = fleet.state.policy.clone();
+        policy.capacities.retain(|(name, _)| name != gone);
+        let mut without = State::new(policy, Mode::Advise);
+        let offers = fleet.actions(ActionState::Offered);
+        without.restore(Vec::new(), offers, fleet.now, &mut Vec::new());
+        assert!(without.actions_in(&[ActionState::Offered]).is_empty(), "{gone}");
+    }
+}
+
+#[test]
+fn an_incident_of_an_encoder_that_the_origin_lists_no_more_is_over() {
+    let mut fleet = Fleet::new(20, 100, 100);
+    fleet.pipelines.insert("A".into(), copies(&[], true));
+    fleet.pipelines.insert("B".into(), copies(&[(10, Frozen), (11, Frozen)], true));
+    fleet.until(10, |fleet| !fleet.actions(ActionState::Taken).is_empty());
+    restart(&mut fleet);
+    fleet.pipelines.remove("B");
+    fleet.origin_answers = false;
+    fleet.run(125);
+    fleet.origin_answers = true;
+    fleet.run(100);
+    assert_eq!((fleet.open().len(), live(&fleet)), (1, 1), "it may come back with the origin");
+    fleet.run(25);
+    assert_eq!((fleet.open().len(), live(&fleet)), (0, 0), "{:?}", fleet.open());
+}
+
+#[test]
+fn what_was_named_before_the_log_was_read_gives_way_to_the_incident_in_it() {
+    let mut fleet = Fleet::new(20, 100, 100);
+    fleet.state.restored = false;
+    fleet.ill("e1").slow_ms = 1_500;
+    fleet.run(10);
+    let found = IncidentRow { id: "edge-e1-1".into(), ..fleet.open().remove(0) };
+    fleet.state.restore(vec![found.clone()], Vec::new(), fleet.now, &mut Vec::new());
+    fleet.run(1);
+    let open: Vec<String> = fleet.open().into_iter().map(|row| row.id).collect();
+    assert_eq!(open, [found.id]);
+}
+
+#[test]
+fn viewers_brought_back_shortly_before_a_restart_are_not_moved_again_at_once() {
+    let mut fleet = Fleet::new(20, 100, 100);
+    fleet.ill("e1").slow_ms = 1_500;
+    fleet.until(30, |fleet| fleet.at("e1") == 0);
+    fleet.ill("e1").slow_ms = 0;
+    fleet.until(120, |fleet| fleet.state.routes.moved().count() == 0);
+    let moved = fleet.state.moved["e1"].clone();
+    restart(&mut fleet);
+    assert!(fleet.state.settles("e1", fleet.now));
+    assert!(!fleet.state.may_move("e1", &[(moved[0].from, moved[0].to)], fleet.now));
 }
 
 #[test]

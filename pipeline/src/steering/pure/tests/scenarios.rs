@@ -244,6 +244,7 @@ fn a_manual_cap_needs_no_room_and_a_move_names_its_obstacle() {
     let row = manual(&mut fleet.state, &inputs, &cap, now, &mut Vec::new()).unwrap();
     assert!(row.state == ActionState::Taken && row.share == 0.5 && row.viewers > 5, "{row:?}");
     assert!(!row.forecast.contains("no room"), "{row:?}");
+    assert_eq!(row.undo.as_deref(), Some("One click"), "it does not end by itself");
     fleet.ill("e2").slow_ms = 1_500;
     fleet.run(8);
     let (inputs, now) = (fleet.inputs(), fleet.now);

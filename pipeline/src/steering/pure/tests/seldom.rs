@@ -4,6 +4,7 @@
 use tallylight_schemas::control::ActionState;
 
 use super::fleet::Fleet;
+use super::remembered::restart;
 
 /// Edges of this capacity whose players ask once a minute; one of them becomes ill.
 fn slow(capacity: u64) -> Fleet {
@@ -19,10 +20,16 @@ fn no_more_are_moved_than_fit_however_late_they_follow() {
     let even = Fleet::new(90, 250, 250);
     let room = even.at("e1") / 2;
     let capacity = even.at("e2") + room;
-    let mut fleet = slow(capacity as u64);
-    fleet.run(200);
-    let went = fleet.at("e2") - even.at("e2");
-    assert!(went <= room && went * 10 >= room * 8, "{went} of {room}");
+    for restarted in [false, true] {
+        let mut fleet = slow(capacity as u64);
+        if restarted {
+            fleet.until(30, |fleet| !fleet.actions(ActionState::Taken).is_empty());
+            restart(&mut fleet);
+        }
+        fleet.run(200);
+        let went = fleet.at("e2") - even.at("e2");
+        assert!(went <= room && went * 10 >= room * 8, "{went} of {room}, restarted: {restarted}");
+    }
 }
 
 #[test]
