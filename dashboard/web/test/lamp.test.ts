@@ -18,7 +18,7 @@ afterEach(() => {
 function hidden(media: boolean) {
   const page = Object.assign(newPage(), { title: "", hidden: true });
   const feed = new FeedState();
-  const app = { feed, segments: new SegmentsPoll(() => "demo", () => undefined), steering: { media: () => media, lost: () => false }, tally: { tally: "blind", word: "BLIND", cause: "" }, blindFrom: -Infinity } as unknown as App;
+  const app = { feed, segments: new SegmentsPoll(() => "demo", () => undefined), steering: { media: () => media, lost: () => false, failedSince: null, answersSince: -Infinity }, tally: { tally: "blind", word: "BLIND", cause: "" }, blindFrom: -Infinity } as unknown as App;
   // A browser would not draw, so nothing is done here.
   const changed = changing(app, () => undefined);
   const hear = (viewers: number): void => {

@@ -43,7 +43,7 @@ describe("a silent part", () => {
     feed.statusAt = NOW;
     feed.apply({ type: "rows", seq: 1, at: NOW, delivery: [{ pane: last, service: "edge", edge: "e1", action: "load" }, { pane: last, service: "packager", pipeline: "A", action: "put" }, { pane: last, service: "origin", action: "get" }] });
     const known = { prober: { ok: true, ttfb_ms: 20, at: NOW }, sessions: 40, capacity_kbps: null, reserved_kbps: null, ...edge };
-    return { feed, steering: { edge: () => known, pipeline: () => null, lost: () => false, failedSince: steeringFails ? 0 : null }, segments: { strip: strip(["on_time", "on_time"]), failedSince, deafAt: -Infinity } } as unknown as App;
+    return { feed, steering: { edge: () => known, pipeline: () => null, lost: () => false, failedSince: steeringFails ? 0 : null, answersSince: -Infinity }, segments: { strip: strip(["on_time", "on_time"]), failedSince } } as unknown as App;
   }
   const edge = (...given: Parameters<typeof app>) => {
     const one = app(...given);

@@ -5,10 +5,11 @@ import type { FateRow } from "../src/feed/types";
 import { change, moment, shown, span, text, tick } from "../src/metrics/format";
 import { newestOf, smallest } from "../src/room/picture";
 import { SelectionStore, parse, urlOf } from "../src/selection";
-import { SegmentsPoll, parseStrip, type Strip } from "../src/stream/segments";
+import { SegmentsPoll, parseStrip, type Answering, type Strip } from "../src/stream/segments";
 import { evidence, onSlate, tallyOf, type Evidence } from "../src/stream/tally";
 import { newPage } from "./dom";
 
+const ANSWERS: Answering = { failedSince: null, answersSince: -Infinity };
 const calm: Evidence = { everConnected: true, connected: true, silenceMs: 200, replaying: false, partitions: 4, reporting: 4, viewers: 200, edgeRequests: 200, beacons: 50, refused: 0, slate: false, scheduleSilentMs: null, steeringFails: false, media: true };
 const poll = (strip: Strip | null, failedSince: number | null): SegmentsPoll => Object.assign(new SegmentsPoll(() => "demo", () => undefined), { strip, failedSince });
 
@@ -36,7 +37,7 @@ describe("the schedule's silence", () => {
   it("counts from when the feed was heard again: before, our own network was at fault", () => {
     vi.useFakeTimers({ now: 100_000 });
     const state = new FeedState();
-    const silent = (ms: number) => evidence(state, poll(null, Date.now() - ms), 0, true, false).scheduleSilentMs;
+    const silent = (ms: number) => evidence(state, poll(null, Date.now() - ms), 0, true, ANSWERS).scheduleSilentMs;
     hear(state);
     vi.advanceTimersByTime(60_000);
     hear(state);
@@ -49,7 +50,7 @@ describe("the schedule's silence", () => {
   });
   it("is no reason to trust what the schedule said before", () => {
     const strip = parseStrip({ tracks: ["v-360"], segments: [{ track: "v-360", k: 1, state: "on_time", pipeline: "A" }] });
-    const slate = (ms: number) => evidence(new FeedState(), poll(strip, Date.now() - ms), 0, true, false).slate;
+    const slate = (ms: number) => evidence(new FeedState(), poll(strip, Date.now() - ms), 0, true, ANSWERS).slate;
     expect([slate(5_000), slate(7_000)]).toEqual([false, null]);
   });
   it("is not the origin's while steering, which passes the schedule on, does not answer", () => {
@@ -58,12 +59,15 @@ describe("the schedule's silence", () => {
     state.apply({ type: "rows", seq: 1, at: Date.now(), snapshot: true });
     hear(state);
     const segments = poll(null, Date.now());
-    const after = (seconds: number, steeringFails: boolean): string => {
+    const steering = { ...ANSWERS };
+    const after = (seconds: number, fails: boolean): string => {
+      if (!fails && steering.failedSince !== null) steering.answersSince = Date.now();
+      steering.failedSince = fails ? (steering.failedSince ?? Date.now()) : null;
       for (let second = 0; second < seconds; second += 1) {
         vi.advanceTimersByTime(1_000);
         hear(state);
       }
-      const { word, cause } = tallyOf(evidence(state, segments, 5, true, steeringFails));
+      const { word, cause } = tallyOf(evidence(state, segments, 5, true, steering));
       return `${word}: ${cause}`;
     };
     expect(after(9, true)).toBe("BLIND: steering does not answer, so the schedule is not known");
@@ -80,7 +84,7 @@ describe("the evidence of players", () => {
     const fates = [fate("cmcd", "rejected", 40), fate("cmcd", "shed", 2), fate("events", "accepted", 500), fate("otlp_metrics", "accepted", 60), fate("events", "rejected", 7)];
     const delivery = [{ pane: 89_000, service: "edge", edge: "e1", action: "get" }];
     state.apply({ type: "rows", seq: 1, at: 90_000, fates, delivery });
-    const read = () => evidence(state, poll(null, null), 0, true, false);
+    const read = () => evidence(state, poll(null, null), 0, true, ANSWERS);
     expect(read()).toMatchObject({ beacons: 0, refused: 42 });
     state.apply({ type: "rows", seq: 2, at: 90_000, fates: [fate("cmcd", "accepted", 5), fate("cmcd", "duplicate", 2), fate("edge", "late", 1)] });
     expect(read()).toMatchObject({ beacons: 8, refused: 42 });

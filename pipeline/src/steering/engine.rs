@@ -123,13 +123,12 @@ pub(super) async fn run(app: Arc<Steering>) {
     let (started, since_ms) = (Instant::now(), app.clock.now_ms());
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while !restore(&app, since_ms) && started.elapsed() < patience(&app) {
+    while !restore(&app, Some(since_ms)) && started.elapsed() < patience(&app) {
         ticks.tick().await;
     }
     loop {
         ticks.tick().await;
-        let all = if started.elapsed() < RESTORE_LATEST { since_ms } else { i64::MIN };
-        restore(&app, all);
+        restore(&app, (started.elapsed() < RESTORE_LATEST).then_some(since_ms));
         let now = app.clock.now_ms();
         let inputs = app.inputs(now);
         let effects = {
@@ -147,14 +146,15 @@ fn patience(app: &Steering) -> Duration {
 }
 
 /// Restores the state in the log, once, as soon as all that was in it at the start (`since_ms`) has
-/// been read: a part of it would send moved viewers home. Whether that is done.
-fn restore(app: &Arc<Steering>, since_ms: i64) -> bool {
+/// been read: a part of it would send moved viewers home. Without a time, what was read will do.
+/// Whether that is done.
+fn restore(app: &Arc<Steering>, since_ms: Option<i64>) -> bool {
     if app.state.lock().restored {
         return true;
     }
     let (incidents, actions) = {
         let window = app.feed.window.lock();
-        if !window.has_read(since_ms) {
+        if !since_ms.map_or(window.is_whole(), |since_ms| window.has_read(since_ms)) {
             return false;
         }
         window.records()

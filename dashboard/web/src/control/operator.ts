@@ -1,6 +1,8 @@
 // Who acts: a name for the log, kept by this browser. There is no sign-in yet, so it is whatever
 // the operator enters.
 
+import { keep, kept } from "../ui/kept";
+
 const KEY = "tallylight-operator";
 const NOBODY = "operator";
 
@@ -8,13 +10,7 @@ let name: string | null = null;
 let asker: (() => Promise<boolean>) | null = null;
 
 function stored(): string | null {
-  if (name === null) {
-    try {
-      name = localStorage.getItem(KEY);
-    } catch {
-      // A browser that stores nothing keeps the name for this page only.
-    }
-  }
+  name ??= kept(KEY);
   return name;
 }
 
@@ -44,9 +40,5 @@ export async function acting(): Promise<string> {
 
 export function setOperator(given: string): void {
   name = given.trim().slice(0, 40) || NOBODY;
-  try {
-    localStorage.setItem(KEY, name);
-  } catch {
-    // As above.
-  }
+  keep(KEY, name);
 }

@@ -1,6 +1,7 @@
 // What steering knows and proposes, fetched each second: health and load of edges and pipelines,
 // the mode, and its incidents and actions.
 
+import { keep, kept } from "../ui/kept";
 import { Absent, ask, reason, tell } from "./api";
 import { acting, operator } from "./operator";
 import type { Records } from "./records";
@@ -13,26 +14,19 @@ const STREAM = "demo";
 const LOST_MS = 4_000;
 const MEDIA_KEY = "tallylight-media";
 
-/** What steering last said of media in this browser; null if nothing yet. */
-function mediaBefore(): boolean | null {
-  try {
-    const kept = localStorage.getItem(MEDIA_KEY);
-    return kept === null ? null : kept === "ours";
-  } catch {
-    return null;
-  }
-}
-
 export class Steering {
   status: SteeringStatus | null = null;
   /** Since when it does not answer; null while it does. */
   failedSince: number | null = null;
+  /** Since when it answers again after it did not. */
+  answersSince = -Infinity;
   why = "";
   /** Whether this server has no steering at all. */
   absent = false;
   private busy = false;
   private started = false;
-  private before = mediaBefore();
+  /** What it last said of media to this browser: `ours` or `elsewhere`; null if nothing yet. */
+  private before = kept(MEDIA_KEY);
 
   constructor(
     private readonly records: Records,
@@ -53,7 +47,7 @@ export class Steering {
    */
   media(): boolean | null {
     if (this.status) return this.status.streams.length > 0;
-    return this.failedSince === null ? null : (this.before ?? true);
+    return this.failedSince === null ? null : this.before !== "elsewhere";
   }
 
   /** The stream that the pages show: the first whose media is ours. */
@@ -97,20 +91,17 @@ export class Steering {
 
   private take(status: SteeringStatus): void {
     this.status = status;
+    if (this.failedSince !== null) this.answersSince = Date.now();
     this.failedSince = null;
-    this.remember(status.streams.length > 0);
+    this.remember(status.streams.length > 0 ? "ours" : "elsewhere");
     this.records.putIncidents(status.incidents);
     this.records.putActions(status.actions);
   }
 
-  private remember(media: boolean): void {
+  private remember(media: string): void {
     if (media === this.before) return;
     this.before = media;
-    try {
-      localStorage.setItem(MEDIA_KEY, media ? "ours" : "elsewhere");
-    } catch {
-      // A browser that stores nothing knows it for this page only.
-    }
+    keep(MEDIA_KEY, media);
   }
 
   /** Takes, undoes or turns down an action. */

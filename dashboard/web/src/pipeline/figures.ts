@@ -171,7 +171,7 @@ export function originBox(app: App, delivery: Delivery): Box {
   const gone = silent(age, SILENT_MS.origin);
   const { failedSince } = app.segments;
   const unheard = failedSince !== null && Date.now() - failedSince > SILENT_MS.origin;
-  const lost = (scheduleSilence(app.segments, app.feed, app.steering.failedSince !== null) ?? 0) > SILENT_MS.origin;
+  const lost = (scheduleSilence(app.segments, app.feed, app.steering) ?? 0) > SILENT_MS.origin;
   const served = strip && !unheard ? servedCounts(strip) : null;
   const slate = served?.recentSlate ?? false;
   const others = served ? [...served.by].filter(([name]) => name !== "slate").map(([name, n]) => `${name} ${n}`).join(" · ") : NONE;

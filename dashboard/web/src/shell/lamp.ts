@@ -15,7 +15,7 @@ export function decide(app: App): void {
   if (steering.media()) segments.keep(SCHEDULE_EVERY_MS);
   const { tally: before } = app.tally;
   // The lamp is about the whole stream, whatever content is selected.
-  app.tally = tallyOf(evidence(feed, segments, new Reading(feed, null).viewers(), steering.media(), steering.failedSince !== null));
+  app.tally = tallyOf(evidence(feed, segments, new Reading(feed, null).viewers(), steering.media(), steering));
   // A computer that slept notices late: what counts is when the feed was last heard.
   if (before !== "blind" && app.tally.tally === "blind") app.blindFrom = feed.now() - feed.silence() - UNNOTICED_MS;
   const open = feed.records.open().length;

@@ -1,29 +1,21 @@
 // Whether single-letter keys are active. Speech input, or a hand brushing the keyboard, presses
 // them unintentionally, so they can be switched off (WCAG 2.1.4).
 
+import { keep, kept } from "../ui/kept";
+
 const KEY = "tallylight-letters";
 
 let on: boolean | null = null;
 
 /** Whether they are; kept by this browser. */
 export function lettersOn(): boolean {
-  if (on === null) {
-    try {
-      on = localStorage.getItem(KEY) !== "off";
-    } catch {
-      on = true;
-    }
-  }
+  on ??= kept(KEY) !== "off";
   return on;
 }
 
 export function setLetters(wanted: boolean): void {
   on = wanted;
-  try {
-    localStorage.setItem(KEY, wanted ? "on" : "off");
-  } catch {
-    // A browser that stores nothing keeps the choice for this page only.
-  }
+  keep(KEY, wanted ? "on" : "off");
 }
 
 /** Whether a key is among them, including digits and signs, but not the key that shows the list. */

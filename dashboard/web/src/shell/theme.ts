@@ -1,29 +1,18 @@
 // Dark first; light for daylight and print.
 
+import { keep, kept } from "../ui/kept";
 import { forgetPalette } from "../ui/palette";
 
 const KEY = "tallylight-theme";
 
-function stored(): string | null {
-  try {
-    return localStorage.getItem(KEY);
-  } catch {
-    return null;
-  }
-}
-
 export function applyTheme(): void {
-  document.documentElement.dataset["theme"] = stored() === "light" ? "light" : "dark";
+  document.documentElement.dataset["theme"] = kept(KEY) === "light" ? "light" : "dark";
   forgetPalette();
 }
 
 export function toggleTheme(): void {
   const next = document.documentElement.dataset["theme"] === "light" ? "dark" : "light";
-  try {
-    localStorage.setItem(KEY, next);
-  } catch {
-    // A browser that stores nothing keeps the choice for this page only.
-  }
+  keep(KEY, next);
   document.documentElement.dataset["theme"] = next;
   forgetPalette();
 }

@@ -1,6 +1,7 @@
 // Example queries, and those saved in this browser.
 
 import type { Formula, Metric } from "../feed/types";
+import { keep, kept } from "../ui/kept";
 
 export interface Saved {
   name: string;
@@ -85,20 +86,13 @@ const LAST = "tallylight-query";
 
 function read<T>(key: string, otherwise: T): T {
   try {
-    return (JSON.parse(localStorage.getItem(key) ?? "null") as T | null) ?? otherwise;
+    return (JSON.parse(kept(key) ?? "null") as T | null) ?? otherwise;
   } catch {
     return otherwise;
   }
 }
 
-function write(key: string, value: unknown): boolean {
-  try {
-    localStorage.setItem(key, JSON.stringify(value));
-    return true;
-  } catch {
-    return false;
-  }
-}
+const write = (key: string, value: unknown): boolean => keep(key, JSON.stringify(value));
 
 export function savedQueries(): Saved[] {
   return read<Saved[]>(KEY, []);

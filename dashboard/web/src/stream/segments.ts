@@ -1,6 +1,7 @@
 // The schedule as kept: the outcome of the segments of the last minutes. The first request asks for
 // all of them, later ones for the newest, since only those still change.
 
+import type { Steering } from "../control/steering";
 import type { FeedState } from "../feed/state";
 import { readSchedule, readSegments, stripOf, type Segment, type Strip } from "./strip";
 
@@ -18,8 +19,6 @@ const FRESH = 12;
 export class SegmentsPoll {
   strip: Strip | null = null;
   failedSince: number | null = null;
-  /** When steering, which passes the schedule on, was last found not to answer. */
-  deafAt = -Infinity;
   private answeredAt = -Infinity;
   private held = new Map<string, Segment>();
   private askedAt = -Infinity;
@@ -61,15 +60,18 @@ export class SegmentsPoll {
   }
 }
 
+/** Whether steering, which passes the schedule on, answers, and since when. */
+export type Answering = Pick<Steering, "failedSince" | "answersSince">;
+
 /**
  * For how long the schedule has not answered although the feed was heard and steering answered, ms:
  * while we hear nothing at all, our own network is at fault, and without steering nobody passes the
  * schedule on. Null while it answers.
  */
-export function scheduleSilence(segments: SegmentsPoll, feed: FeedState, steeringFails: boolean): number | null {
-  const now = Date.now();
-  if (steeringFails) segments.deafAt = now;
-  return segments.failedSince === null ? null : Math.min(now - segments.failedSince, now - segments.deafAt, feed.heardFor());
+export function scheduleSilence({ failedSince }: SegmentsPoll, feed: FeedState, steering: Answering): number | null {
+  if (failedSince === null) return null;
+  if (steering.failedSince !== null) return 0;
+  return Math.min(Date.now() - Math.max(failedSince, steering.answersSince), feed.heardFor());
 }
 
 /** Merges held and new segments; those that the strip no longer shows are dropped. */

@@ -2,7 +2,7 @@
 // are no viewers, we are blind, we are off the air, all is well.
 
 import type { FeedState } from "../feed/state";
-import { scheduleSilence, type SegmentsPoll, type Strip } from "./segments";
+import { scheduleSilence, type Answering, type SegmentsPoll, type Strip } from "./segments";
 
 export type Tally = "on-air" | "off-air" | "blind" | "no-viewers";
 
@@ -80,7 +80,7 @@ export function onSlate(strip: Strip | null): boolean | null {
 }
 
 /** Gathers the evidence. */
-export function evidence(state: FeedState, segments: SegmentsPoll, viewers: number | null, media: boolean | null, steeringFails: boolean): Evidence {
+export function evidence(state: FeedState, segments: SegmentsPoll, viewers: number | null, media: boolean | null, steering: Answering): Evidence {
   const to = state.delivery.newest;
   const span = 10_000;
   let edgeRequests = 0;
@@ -113,8 +113,8 @@ export function evidence(state: FeedState, segments: SegmentsPoll, viewers: numb
     refused,
     // What was on air before the schedule fell silent says nothing of now.
     slate: segments.failedSince !== null && Date.now() - segments.failedSince > SCHEDULE_LOST_MS ? null : onSlate(segments.strip),
-    scheduleSilentMs: scheduleSilence(segments, state, steeringFails),
-    steeringFails,
+    scheduleSilentMs: scheduleSilence(segments, state, steering),
+    steeringFails: steering.failedSince !== null,
     media,
   };
 }

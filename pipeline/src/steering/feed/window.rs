@@ -112,10 +112,14 @@ impl Window {
     }
 
     /// Whether everything that was in the log at `since_ms` has arrived. The dashboard may be ready
-    /// before the processor has read the log. With `i64::MIN`, a snapshot of what was read will do.
+    /// before the processor has read the log.
     pub(in crate::steering) fn has_read(&self, since_ms: i64) -> bool {
-        let up_to_then = || self.is_complete() && self.arrived.is_some_and(|at| at >= since_ms);
-        self.whole && (since_ms == i64::MIN || up_to_then())
+        self.is_complete() && self.arrived.is_some_and(|at| at >= since_ms)
+    }
+
+    /// Whether everything that the dashboard had has arrived.
+    pub(in crate::steering) fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// Applies a message.
